@@ -1,0 +1,159 @@
+"""The magic strings of the loop, each spelled once: splits, statuses, fields, tags, views, keys, columns."""
+
+import re
+from enum import StrEnum
+
+from labelloop.core.errors import LabelError
+
+ITERATION_PATTERN = re.compile(r"v(0|[1-9]\d*)")
+
+
+class Split(StrEnum):
+    """Where a sample stands for good: `pool` may be selected, the others are held out."""
+
+    POOL = "pool"
+    VAL = "val"
+    GOLDEN = "golden"
+    TEST = "test"
+    LEAK = "leak"  # a newcomer that nearly equals a held-out image: neither selected nor scored
+
+    @property
+    def tag(self) -> str:
+        """The tag a sample of this split carries in FiftyOne."""
+        return "excluded:leak" if self is Split.LEAK else f"split:{self.value}"
+
+
+HELD_OUT = (Split.VAL, Split.GOLDEN, Split.TEST)
+
+SPLIT_VIEWS = {Split.TEST: "test_set", Split.VAL: "val_set", Split.GOLDEN: "golden_qa", Split.POOL: "pool"}
+
+# What other tools and people call the same split.
+SPLIT_ALIASES = {
+    "train": Split.POOL, "training": Split.POOL, "pool": Split.POOL, "trainval": Split.POOL,
+    "val": Split.VAL, "valid": Split.VAL, "validation": Split.VAL,
+    "test": Split.TEST, "testing": Split.TEST,
+    "golden": Split.GOLDEN, "golden_qa": Split.GOLDEN,
+}  # fmt: skip
+
+
+class AnnotationStatus(StrEnum):
+    """How far a sample is on its way through annotation."""
+
+    UNLABELED = "unlabeled"
+    SELECTED = "selected"
+    ANNOTATED = "annotated"
+    PENDING = "pending"
+
+
+class Field(StrEnum):
+    """Fields of a FiftyOne sample that labelloop owns."""
+
+    SAMPLE_ID = "sample_id"
+    GROUND_TRUTH = "ground_truth"
+    HUMAN_LABELS = "human_labels"
+    STATUS = "annotation_status"
+    ZCORE = "zcore"
+
+
+class Tag(StrEnum):
+    """Tags that do not depend on the iteration."""
+
+    TO_ANNOTATE = "to_annotate"
+    SOURCE_ANNOTATED = "annotated:source"
+
+
+class Source(StrEnum):
+    """Why a row of a batch manifest is there."""
+
+    COVERAGE = "coverage"  # it stands for a part of the pool that nothing else covers
+    FAILURE = "failure"  # it looks like images on which the model failed
+    BACKFILL = "backfill"  # another source ran dry, coverage filled the quota
+    GOLDEN = "golden"  # a golden image, hidden in the batch to be annotated again, blind
+
+
+class Subset(StrEnum):
+    """Subsets of a CVAT task, as CVAT spells them."""
+
+    TRAIN = "Train"
+    VALIDATION = "Validation"
+    TEST = "Test"
+
+
+class Quarantine(StrEnum):
+    """Why an image or a shape was set aside, counted and listed instead of used."""
+
+    ZERO_BYTES = "file is empty"
+    NOT_AN_IMAGE = "not an image"
+    TRUNCATED = "truncated or damaged image"
+    UNREADABLE = "cannot be read"
+    UNKNOWN_CLASS = "class not in the schema"
+    UNSUPPORTED_SHAPE = "shape type not supported yet"
+    DEGENERATE = "box without area"
+    OUT_OF_FRAME = "box reaches out of the image"
+    DUPLICATE = "same box drawn twice"
+
+
+IMG_VIZ = "img_viz"  # brain key of the 2-D map in the App
+
+
+def iteration_number(key: str) -> int:
+    """Number of an iteration key: `v10` is 10.
+
+    Raises:
+        LabelError: If the key is not `v` and a number without leading zeros.
+    """
+    match = ITERATION_PATTERN.fullmatch(key)
+    if match is None:
+        raise LabelError(f"'{key}' is not an iteration", "Iterations are called v0, v1, v2, …")
+    return int(match.group(1))
+
+
+def previous_iteration(key: str) -> str | None:
+    """The iteration before `key`, or None before v0."""
+    number = iteration_number(key)
+    return f"v{number - 1}" if number else None
+
+
+def next_iteration(key: str) -> str:
+    """The iteration after `key`."""
+    return f"v{iteration_number(key) + 1}"
+
+
+def batch_tag(iteration: str) -> str:
+    """Tag of the samples selected for an iteration."""
+    return f"batch:{iteration}"
+
+
+def annotated_tag(iteration: str) -> str:
+    """Tag of the samples whose labels came back with an iteration."""
+    return f"annotated:{iteration}"
+
+
+def source_tag(source: str) -> str:
+    """Tag that says why a sample was selected."""
+    return f"source:{source}"
+
+
+def batch_view(iteration: str) -> str:
+    """Saved view of an iteration's batch."""
+    return f"batch_{iteration}"
+
+
+def predictions_field(iteration: str) -> str:
+    """Field of what the model of an iteration predicted; kept, never overwritten by the next one."""
+    return f"predictions_{iteration}"
+
+
+def eval_key(iteration: str) -> str:
+    """Eval key, and key in `dataset.info`, of an iteration's evaluation."""
+    return f"eval_{iteration}"
+
+
+def failures_view(iteration: str) -> str:
+    """Saved view of the images an iteration's model failed on."""
+    return f"eval_{iteration}_failures"
+
+
+def failure_tag(kind: str, iteration: str) -> str:
+    """Tag of samples with many false negatives (`fn`) or false positives (`fp`) in an iteration."""
+    return f"failure:high_{kind}:{iteration}"

@@ -1,0 +1,1 @@
+"""The embedded world: generated scenes, a CVAT-compatible server and simulated annotators."""

@@ -1,0 +1,1 @@
+"""What a project can set, validated, with every default in one place and a sentence for each key."""

@@ -1,0 +1,242 @@
+"""What a project can set: `labelloop.yaml`, validated, with every default in one place and a sentence for each key."""
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Section(BaseModel):
+    """A section of `labelloop.yaml`: immutable, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceSettings(Section):
+    """Where the images come from."""
+
+    type: Literal["folder", "voc"] = Field(
+        "folder", description="folder: images, searched recursively. voc: images with Pascal VOC XML files."
+    )
+    path: str = Field("images", description="Folder of the source, absolute or relative to this file.")
+    images: str = Field("images", description="voc: folder of the images below path.")
+    annotations: str = Field("annotations", description="voc: folder of the XML files below path.")
+    splits: str = Field(
+        "splits", description="voc: folder of train.txt, val.txt, test.txt below path, if there is one."
+    )
+
+
+class AnnotationSettings(Section):
+    """How images travel to CVAT and back."""
+
+    push: bool = Field(
+        False,
+        description="May labelloop write to a CVAT that is not its own sandbox? Nothing is sent before this is true.",
+    )
+    project: str = Field(
+        "", description="CVAT project of the loop, found or created by this name; empty: the name of the project here."
+    )
+    pull_project: str = Field("", description="CVAT project whose finished tasks cvat_pull brings in; empty: none.")
+    organization: str = Field("", description="Slug of the CVAT organization; empty: your personal space.")
+    segment_size: int = Field(50, ge=0, description="Images in one CVAT job; 0: one job for each task.")
+    max_task_images: int = Field(
+        1000, ge=1, description="Images in one CVAT task; a larger batch becomes several tasks."
+    )
+    max_task_mebibytes: int = Field(1024, ge=1, description="Size of one CVAT task in MiB.")
+    image_quality: int = Field(
+        95, ge=1, le=100, description="JPEG quality of the pictures annotators see; originals stay untouched."
+    )
+
+
+class SplitSettings(Section):
+    """How the held-out sets are cut; written once, never moved."""
+
+    from_source: bool = Field(True, description="Keep the splits that the source brings.")
+    val: float = Field(
+        0.15, ge=0, description="Share (below 1) or number of images for val, which scores every iteration."
+    )
+    val_max: int = Field(200, ge=1, description="Most images in val.")
+    golden: float = Field(0.05, ge=0, description="Share or number of images for golden, which watches the annotators.")
+    golden_max: int = Field(50, ge=0, description="Most images in golden.")
+    test: float = Field(0.15, ge=0, description="Share or number of images for test, which only final_report reads.")
+    test_max: int = Field(300, ge=0, description="Most images in test.")
+    group_by: str = Field(
+        "", description="Regular expression on the path; images whose first group is equal stay in one split."
+    )
+    duplicate_distance: int = Field(
+        6, ge=0, le=16, description="Images whose 64-bit dHash differs in at most this many bits stay in one split."
+    )
+
+
+class EmbeddingSettings(Section):
+    """How an image becomes a vector."""
+
+    provider: Literal["hog_hsv"] = Field(
+        "hog_hsv", description="hog_hsv: gradients and colours, no model, no download."
+    )
+
+
+class ZcoreSettings(Section):
+    """ZCore: coverage against redundancy, from embeddings alone (Griffin et al. 2024)."""
+
+    n_sample: int = Field(10_000, ge=1, description="Random points of embedding space whose nearest image is rewarded.")
+    sample_dim: int = Field(2, ge=1, description="Dimensions of embedding space each point is drawn in.")
+    redund_nn: int = Field(100, ge=1, description="Neighbours of a rewarded image that are penalised.")
+    redund_exp: int = Field(4, ge=1, description="Exponent by which the penalty falls with distance.")
+
+
+class BatchSettings(Section):
+    """How many images people label in an iteration."""
+
+    budget: int | str = Field(40, description="Images in a batch: a number, or a share of what remains like 10%.")
+    golden_per_batch: int = Field(
+        0,
+        ge=0,
+        description="Golden images hidden in each batch, on top of the budget, annotated again blind.",
+    )
+
+    @field_validator("budget")
+    @classmethod
+    def _count_or_share(cls, value: int | str) -> int | str:
+        fits = (
+            value >= 1
+            if isinstance(value, int)
+            else re.fullmatch(r"\d+(\.\d+)?%", value) is not None and 0 < float(value[:-1]) <= 100
+        )
+        if fits:
+            return value
+        raise ValueError("a number of images, at least 1, or a share of what remains like 10%")
+
+
+class TrainSettings(Section):
+    """How YOLO learns; what is not here stays as ultralytics has it."""
+
+    weights: str = Field(
+        "yolov8n.yaml",
+        description="Start of v0: a checkpoint (.pt), a model YAML (from scratch), or labelloop:digits.",
+    )
+    start_from: Literal["previous", "weights"] = Field(
+        "previous", description="Later iterations go on from the previous model, or begin again at weights."
+    )
+    imgsz: int = Field(640, ge=32, description="Side of the square image the network sees, in pixels.")
+    epochs_first: int = Field(60, ge=1, description="Epochs of the first iteration.")
+    epochs: int = Field(40, ge=1, description="Epochs of each later iteration.")
+    batch: int = Field(16, ge=1, description="Images in a minibatch.")
+    device: str = Field("auto", description="auto, cpu, mps, 0 or 0,1 …")
+    mosaic: float = Field(0.0, ge=0, le=1, description="Probability of mosaic augmentation.")
+    fliplr: float = Field(
+        0.5, ge=0, le=1, description="Probability of a left-right flip; 0 where mirror images are other things."
+    )
+    cache: Literal["ram", "disk", "none"] = Field("ram", description="Where decoded images are kept while training.")
+    workers: int = Field(0, ge=0, description="Loader processes; 0 loads in the training process.")
+
+
+class EvaluateSettings(Section):
+    """When a prediction counts, and how many failures are shown."""
+
+    confidence: float = Field(
+        0.25, gt=0, lt=1, description="Predictions below this are neither shown nor counted as failures."
+    )
+    iou: float = Field(0.5, gt=0, lt=1, description="Overlap from which a prediction meets a label.")
+    top_failures: int = Field(10, ge=1, description="Most images tagged for missed and for false detections each.")
+
+
+class MineSettings(Section):
+    """How the next batch follows from the failures."""
+
+    coverage_share: float = Field(
+        0.3, ge=0, le=1, description="Share of a batch chosen by coverage; the rest are neighbours of failures."
+    )
+    neighbours: int = Field(20, ge=1, description="Nearest pool images looked at for each failed image.")
+
+
+class StopSettings(Section):
+    """When the loop stops by itself; the first rule that holds is told."""
+
+    target_map50: float = Field(0.95, gt=0, le=1, description="Stop when val mAP50 reaches this.")
+    min_gain: float = Field(0.005, ge=0, description="A gain in mAP50 per 100 new labels below this is flat.")
+    patience: int = Field(3, ge=1, description="Stop after this many flat iterations in a row.")
+    max_iterations: int = Field(20, ge=1, description="Stop after this many iterations.")
+
+
+class CheckSettings(Section):
+    """Limits of the asset checks."""
+
+    max_bad_box_share: float = Field(
+        0.02, ge=0, le=1, description="Training is blocked when more than this share of a batch's boxes is bad."
+    )
+    max_class_drift: float = Field(
+        0.35,
+        ge=0,
+        le=1,
+        description="Warn when class shares move by more than this (total variation) against the batches before.",
+    )
+    min_golden_agreement: float = Field(
+        0.9, ge=0, le=1, description="Warn when blind golden images agree less than this with their first labels."
+    )
+
+
+class LoopSettings(Section):
+    """How much the loop does by itself."""
+
+    autostart: bool = Field(False, description="Choose and send v0 without being asked, once the pool is scored.")
+
+
+class AnnotatorSettings(Section):
+    """How well the sandbox's annotators work; they answer from the hidden labels of the source."""
+
+    wrong_class: float = Field(0.0, ge=0, le=1, description="Share of boxes given a wrong class.")
+    missing: float = Field(0.0, ge=0, le=1, description="Share of boxes left out.")
+    shifted: float = Field(0.0, ge=0, le=1, description="Share of boxes moved by a quarter of their size.")
+
+
+class Settings(Section):
+    """All of `labelloop.yaml`."""
+
+    name: str = Field(
+        "labelloop",
+        min_length=1,
+        max_length=100,
+        description="Name of the FiftyOne data set and, unless said otherwise, of the CVAT project.",
+    )
+    seed: int = Field(51, ge=0, description="Every random draw comes from this.")
+    classes: list[str] = Field(
+        default_factory=list,
+        description="Classes in the order of their ids. Append only. Empty: those of the source, sorted.",
+    )
+    media_root: str = Field(
+        ".", description="Image paths are kept relative to this folder, so that a project can move."
+    )
+    trust_source_labels: Literal["none", "holdout", "all"] = Field(
+        "none", description="Labels that the source brings count for nobody, for held-out images, or for all."
+    )
+    sandbox: Literal["off", "replay"] = Field(
+        "off",
+        description="replay: a built-in server stands in for CVAT; annotators answer from the source's labels.",
+    )
+    source: SourceSettings = SourceSettings()
+    annotation: AnnotationSettings = AnnotationSettings()
+    splits: SplitSettings = SplitSettings()
+    embeddings: EmbeddingSettings = EmbeddingSettings()
+    zcore: ZcoreSettings = ZcoreSettings()
+    batch: BatchSettings = BatchSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    mine: MineSettings = MineSettings()
+    stop: StopSettings = StopSettings()
+    checks: CheckSettings = CheckSettings()
+    loop: LoopSettings = LoopSettings()
+    annotators: AnnotatorSettings = AnnotatorSettings()
+
+    @field_validator("classes")
+    @classmethod
+    def _unique_names(cls, value: list[str]) -> list[str]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice or any(not name.strip() for name in value):
+            raise ValueError(f"class names must be unique and not empty: {', '.join(twice)}")
+        return value
+
+    @property
+    def project_name(self) -> str:
+        """Name of the CVAT project of the loop."""
+        return self.annotation.project or self.name
