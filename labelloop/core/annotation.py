@@ -1,0 +1,99 @@
+"""What travels to an annotation server and back, as small frozen values.
+
+Frames carry shapes as the server gave them (`points` absolute pixels, attributes as strings): the lossless
+original. Boxes, the projection that training uses, are made from them by `core.label_version`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+RawShape = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class UploadImage:
+    """An image on its way to a task: `upload_name` is unique within the task and maps back to `sample_id`."""
+
+    sample_id: str
+    path: Path
+    upload_name: str
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task to be found by `key` or created; the key is stable over repetitions and lost state."""
+
+    key: str
+    name: str
+    subset: str
+    images: tuple[UploadImage, ...]
+    segment_size: int
+    image_quality: int
+
+
+@dataclass(frozen=True)
+class TaskRef:
+    """A task that exists on the server and was read back: every image is a frame of it."""
+
+    task_id: int
+    key: str
+    name: str
+    url: str
+    size: int
+    job_ids: tuple[int, ...]
+    frame_of: Mapping[str, int]  # upload name -> frame number, read from the server
+
+
+@dataclass(frozen=True)
+class TaskProgress:
+    """How far people are with a task; `found` is False when it was deleted on the server."""
+
+    task_id: int
+    name: str
+    url: str
+    found: bool
+    jobs_total: int
+    jobs_completed: int
+    completed: bool  # every annotation job is in stage acceptance, state completed
+    updated: str  # the server's time stamp of the last change
+
+
+@dataclass(frozen=True)
+class AnnotatedFrame:
+    """One frame of a task with all that people drew on it, as the server gave it."""
+
+    frame: int
+    name: str
+    width: int
+    height: int
+    deleted: bool
+    job_id: int | None
+    shapes: tuple[RawShape, ...]  # each with `label` (name) beside the server's own keys
+    tags: tuple[RawShape, ...]
+    tracks: tuple[RawShape, ...]  # tracks that have a keyframe here; whole tracks, not cut
+
+
+@dataclass(frozen=True)
+class TaskContent:
+    """The content of a task at one moment."""
+
+    task_id: int
+    name: str
+    subset: str
+    url: str
+    frames: tuple[AnnotatedFrame, ...]
+
+    @property
+    def revision(self) -> str:
+        """Hash of frames, deleted frames and shapes: equal exactly when nothing that counts has changed."""
+        return content_hash([asdict(frame) for frame in self.frames])
+
+
+def content_hash(value: Any) -> str:
+    """Short hash of a JSON-like value, the same in every process and for any order of keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
