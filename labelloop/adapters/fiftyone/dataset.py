@@ -1,0 +1,140 @@
+"""The loop's FiftyOne data set: written in bulk, keyed by labelloop's own sample ids."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labelloop.adapters.fiftyone.environment import prepare
+from labelloop.adapters.fiftyone.labels import detections_by_sample
+from labelloop.adapters.files.home import Home
+from labelloop.core.vocabulary import (
+    IMG_VIZ,
+    SPLIT_VIEWS,
+    AnnotationStatus,
+    Field,
+    Split,
+    Tag,
+    annotated_tag,
+    batch_tag,
+    batch_view,
+    source_tag,
+)
+
+ADD_BLOCK = 500
+
+
+class LoopDataset:
+    """A persistent FiftyOne data set whose samples carry labelloop's `sample_id`."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    @classmethod
+    def open(cls, home: Home, database_uri: str, name: str) -> "LoopDataset":
+        """Open the data set of a home, or make it."""
+        prepare(home, database_uri)
+        import fiftyone as fo
+
+        dataset = fo.load_dataset(name) if fo.dataset_exists(name) else fo.Dataset(name, persistent=True)
+        if not dataset.has_field(Field.SAMPLE_ID):
+            dataset.add_sample_field(Field.SAMPLE_ID, fo.StringField)
+            dataset.create_index(Field.SAMPLE_ID, unique=True)
+        return cls(dataset)
+
+    def known_ids(self) -> list[str]:
+        """labelloop's ids of the samples, in the data set's order."""
+        return list(self.dataset.values(Field.SAMPLE_ID))
+
+    def view_of(self, sample_ids: Iterable[str]) -> Any:
+        """A view with these samples, in the data set's order."""
+        return self.dataset.match({Field.SAMPLE_ID: {"$in": sorted(sample_ids)}})
+
+    def add_samples(self, samples: pd.DataFrame, paths: Mapping[str, str]) -> int:
+        """Add the samples that are not there yet; returns how many.
+
+        Args:
+            samples: sample_id, width, height.
+            paths: Absolute path of each sample.
+        """
+        import fiftyone as fo
+
+        known = set(self.known_ids())
+        new = [
+            fo.Sample(
+                filepath=paths[row.sample_id],
+                metadata=fo.ImageMetadata(width=int(row.width), height=int(row.height)),
+                **{Field.SAMPLE_ID: row.sample_id, Field.STATUS: AnnotationStatus.UNLABELED},
+            )
+            for row in samples.itertuples()
+            if row.sample_id not in known
+        ]
+        for start in range(0, len(new), ADD_BLOCK):
+            self.dataset.add_samples(new[start : start + ADD_BLOCK], progress=False)
+        return len(new)
+
+    def set_values(self, field: str, values: Mapping[str, Any]) -> None:
+        """Set a field of many samples in one go, by sample id."""
+        view = self.view_of(values)
+        view.set_values(field, [values[sample_id] for sample_id in view.values(Field.SAMPLE_ID)])
+
+    def set_boxes(self, field: str, boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> None:
+        """Replace a detections field of these samples; looked at and empty is stored as an empty list."""
+        if sample_ids:
+            self.set_values(field, detections_by_sample(boxes, samples, sample_ids))
+
+    def replace_tag(self, tag: str, sample_ids: Iterable[str]) -> None:
+        """Let exactly these samples carry a tag."""
+        wanted = set(sample_ids)
+        self.dataset.match_tags(tag).untag_samples(tag)
+        if wanted:
+            self.view_of(wanted).tag_samples(tag)
+
+    def save_view(self, name: str, view: Any, description: str) -> None:
+        """Save a view under a name, replacing the one before."""
+        self.dataset.save_view(name, view, description=description, overwrite=True)
+
+    def write_info(self, key: str, value: Any) -> None:
+        """Keep a small record in `dataset.info`."""
+        self.dataset.reload()
+        self.dataset.info[key] = value
+        self.dataset.save()
+
+    def show_splits(self, splits: pd.DataFrame) -> None:
+        """Tags and saved views of the splits."""
+        for split in Split:
+            self.replace_tag(split.tag, splits.loc[splits["split"] == split, "sample_id"])
+        for split, name in SPLIT_VIEWS.items():
+            self.save_view(name, self.dataset.match_tags(split.tag), f"Samples of the {split} split")
+
+    def show_map(self, sample_ids: Sequence[str], points: np.ndarray) -> None:
+        """The 2-D map of the Embeddings panel, brain key `img_viz`; points are (N, 2) in the order of sample_ids."""
+        import fiftyone.brain as fob
+
+        if IMG_VIZ in self.dataset.list_brain_runs():
+            self.dataset.delete_brain_run(IMG_VIZ)
+        order = {sample_id: row for row, sample_id in enumerate(sample_ids)}
+        view = self.view_of(sample_ids)
+        rows = [order[sample_id] for sample_id in view.values(Field.SAMPLE_ID)]
+        fob.compute_visualization(view, points=points[rows], brain_key=IMG_VIZ, verbose=False)
+
+    def show_batch(self, iteration: str, manifest: pd.DataFrame) -> None:
+        """Tags, status and saved view of a batch; golden rows only get the batch's tag, their status is their own."""
+        ids = list(manifest["sample_id"])
+        self.replace_tag(batch_tag(iteration), ids)
+        view = self.view_of(ids)
+        view.tag_samples(Tag.TO_ANNOTATE)
+        for source, rows in manifest.groupby("source"):
+            self.view_of(rows["sample_id"]).tag_samples(source_tag(str(source)))
+        unlabelled = view.match({Field.STATUS: AnnotationStatus.UNLABELED})
+        unlabelled.set_values(Field.STATUS, [AnnotationStatus.SELECTED] * len(unlabelled))
+        self.save_view(batch_view(iteration), self.dataset.match_tags(batch_tag(iteration)), f"Batch {iteration}")
+
+    def show_labels(self, batch: str, boxes: pd.DataFrame, samples: pd.DataFrame, reviewed: Sequence[str]) -> None:
+        """What people drew on a batch, also where they drew nothing."""
+        self.set_boxes(Field.HUMAN_LABELS, boxes, samples, reviewed)
+        self.replace_tag(annotated_tag(batch), reviewed)
+        view = self.view_of(reviewed)
+        view.untag_samples(Tag.TO_ANNOTATE)
+        view.set_values(Field.STATUS, [AnnotationStatus.ANNOTATED] * len(view))

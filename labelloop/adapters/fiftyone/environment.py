@@ -1,0 +1,31 @@
+"""FiftyOne reads its environment once, at import: it is set here and nowhere else."""
+
+import os
+import sys
+
+from labelloop.adapters.files.home import Home
+from labelloop.core.errors import DatabaseError
+
+
+def prepare(home: Home, database_uri: str) -> None:
+    """Point FiftyOne at this home's database; to be called before the first import of fiftyone.
+
+    Raises:
+        DatabaseError: If fiftyone was already imported with another database.
+    """
+    wanted = {
+        "FIFTYONE_DATABASE_URI": database_uri,
+        "FIFTYONE_DATABASE_NAME": os.environ.get("FIFTYONE_DATABASE_NAME", f"labelloop_{home.dataset_uuid()[:8]}"),
+        # The packaged mongod is older than FiftyOne likes; labelloop itself checks that it is new enough.
+        "FIFTYONE_DATABASE_VALIDATION": "false",
+        "FIFTYONE_DO_NOT_TRACK": "true",
+        "FIFTYONE_SHOW_PROGRESS_BARS": "false",
+        "FIFTYONE_DEFAULT_APP_ADDRESS": "127.0.0.1",
+        "FIFTYONE_DEFAULT_DATASET_DIR": str(home.root / "media"),
+    }
+    if "fiftyone" in sys.modules and os.environ.get("FIFTYONE_DATABASE_URI") != database_uri:
+        raise DatabaseError(
+            "FiftyOne was imported before labelloop could point it at its own database",
+            "Start labelloop in a process of its own.",
+        )
+    os.environ.update(wanted)

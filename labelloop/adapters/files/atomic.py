@@ -1,0 +1,108 @@
+"""Files are written whole or not at all: temporary name beside the target, fsync, rename."""
+
+import errno
+import io
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+
+from labelloop.core.errors import LabelloopError, MissingStateError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that becomes `path` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        LabelloopError: If the disk is full or the folder cannot be written; `path` is as it was before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON-like value, keys sorted, so that equal values give equal files."""
+    write_bytes(path, (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame as Parquet; the index is dropped."""
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array as `.npy`, which can be memory-mapped."""
+    with replacing(path) as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def read_json(path: Path, missing: str) -> Any:
+    """Read a JSON file; `missing` says what to run first when it is not there."""
+    return _read(path, missing, lambda: json.loads(path.read_text(encoding="utf-8")))
+
+
+def read_frame(path: Path, missing: str) -> pd.DataFrame:
+    """Read a Parquet file; `missing` says what to run first when it is not there."""
+    frame: pd.DataFrame = _read(path, missing, lambda: pd.read_parquet(path))
+    return frame
+
+
+def read_array(path: Path, missing: str) -> np.ndarray:
+    """Memory-map an `.npy` file; `missing` says what to run first when it is not there."""
+    array: np.ndarray = _read(path, missing, lambda: np.load(path, mmap_mode="r", allow_pickle=False))
+    return array
+
+
+def _read(path: Path, missing: str, read: Callable[[], Any]) -> Any:
+    if not path.is_file():
+        raise MissingStateError(f"{path.name} is not there yet", missing)
+    try:
+        return read()
+    except (ValueError, OSError) as error:
+        raise LabelloopError(
+            f"{path} cannot be read: {error}", "Restore it from a copy, or remove it and run the step again."
+        ) from error
+
+
+def _explain(error: OSError, path: Path) -> LabelloopError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return LabelloopError(
+            f"The disk is full, {path} was not written and is as it was before",
+            "Free some space and run the same step again.",
+        )
+    return LabelloopError(f"{path} cannot be written: {error}", "Check the folder's permissions.")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable: the folder's own entry has to reach the disk as well."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,202 @@
+"""The plain files that decide what was chosen, labelled, trained and measured; FiftyOne is rebuilt from them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labelloop.adapters.files.atomic import read_array, read_frame, read_json, write_array, write_frame, write_json
+from labelloop.adapters.files.home import Home
+from labelloop.core.errors import MissingStateError
+from labelloop.core.schema import Schema
+from labelloop.core.vocabulary import iteration_number
+
+PREPARE = "Run the job prepare_pool first."
+HOLDOUT = "holdout"  # stands where an iteration stands, for the one batch of held-out images
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Typed access to the plain files of a home; a missing file is an error that says what to run first."""
+
+    home: Home
+
+    @property
+    def root(self) -> Path:
+        """Folder of the files."""
+        return self.home.root
+
+    # -- pool -------------------------------------------------------------------------------------------------
+
+    def samples(self) -> pd.DataFrame:
+        """One row per sample, sorted by sample_id: path, width, height, dhash (uint64), source_split, labelled."""
+        return read_frame(self.root / "samples.parquet", PREPARE)
+
+    def save_samples(self, samples: pd.DataFrame) -> None:
+        """Replace the samples table."""
+        write_frame(self.root / "samples.parquet", samples.sort_values("sample_id", kind="stable"))
+
+    def files(self) -> pd.DataFrame:
+        """One row per file of the source: path, bytes, mtime_ns, sample_id or the reason it was set aside."""
+        path = self.root / "files.parquet"
+        return read_frame(path, PREPARE) if path.is_file() else pd.DataFrame()
+
+    def save_files(self, files: pd.DataFrame) -> None:
+        """Replace the table of source files."""
+        write_frame(self.root / "files.parquet", files)
+
+    def source_labels(self) -> pd.DataFrame:
+        """Boxes that the source brought: sample_id, label, x1, y1, x2, y2; the hidden truth in replay."""
+        return read_frame(self.root / "source_labels.parquet", PREPARE)
+
+    def save_source_labels(self, boxes: pd.DataFrame) -> None:
+        """Replace the boxes of the source."""
+        write_frame(self.root / "source_labels.parquet", boxes)
+
+    def splits(self) -> pd.DataFrame:
+        """sample_id, split, group, origin; written once, only appended to."""
+        return read_frame(self.root / "splits.parquet", PREPARE)
+
+    def has_splits(self) -> bool:
+        """Whether the held-out sets are cut."""
+        return (self.root / "splits.parquet").is_file()
+
+    def save_splits(self, splits: pd.DataFrame) -> None:
+        """Write the splits with the newcomers appended."""
+        write_frame(self.root / "splits.parquet", splits)
+
+    def in_split(self, *names: str) -> list[str]:
+        """Sorted ids of the samples in these splits."""
+        splits = self.splits()
+        return sorted(splits.loc[splits["split"].isin(names), "sample_id"])
+
+    def schema(self) -> Schema:
+        """The frozen list of classes."""
+        stored = read_json(self.root / "schema.json", "Set classes in labelloop.yaml, or " + PREPARE)
+        return Schema.from_dict(stored)
+
+    def schema_or_none(self) -> Schema | None:
+        """The frozen list of classes, or None before the first one."""
+        return self.schema() if (self.root / "schema.json").is_file() else None
+
+    def save_schema(self, schema: Schema) -> None:
+        """Write the list of classes."""
+        write_json(self.root / "schema.json", schema.to_dict())
+
+    # -- embeddings and scores --------------------------------------------------------------------------------
+
+    def embeddings(self, provider: str) -> tuple[list[str], np.ndarray]:
+        """Sample ids, sorted, and their memory-mapped vectors (N, D) float32."""
+        folder = self.root / "embeddings" / provider
+        ids = read_frame(folder / "ids.parquet", PREPARE)
+        return list(ids["sample_id"]), read_array(folder / ids.attrs["array"], PREPARE)
+
+    def has_embeddings(self, provider: str) -> bool:
+        """Whether a provider's vectors were written."""
+        return (self.root / "embeddings" / provider / "ids.parquet").is_file()
+
+    def save_embeddings(self, provider: str, version: str, ids: list[str], vectors: np.ndarray) -> None:
+        """Write vectors first, then the ids that name their file: a reader never sees one without the other."""
+        folder = self.root / "embeddings" / provider
+        name = f"{version}.npy"
+        write_array(folder / name, vectors)
+        index = pd.DataFrame({"sample_id": ids})
+        index.attrs["array"] = name
+        write_frame(folder / "ids.parquet", index)
+        for old in folder.glob("*.npy"):
+            if old.name != name:
+                old.unlink()
+
+    def zcore(self) -> pd.DataFrame:
+        """sample_id, zcore in [0, 1] of the pool."""
+        return read_frame(self.root / "zcore.parquet", PREPARE)
+
+    def save_zcore(self, scores: pd.DataFrame) -> None:
+        """Replace the scores."""
+        write_frame(self.root / "zcore.parquet", scores)
+
+    # -- iterations -------------------------------------------------------------------------------------------
+
+    def iterations(self) -> list[str]:
+        """Iterations that have a batch, in order."""
+        return sorted((path.stem for path in (self.root / "batches").glob("v*.json")), key=iteration_number)
+
+    def read(self, kind: str, name: str) -> Any:
+        """A small record, such as `batches`/`v0` or `reports`/`v1`."""
+        return read_json(self.root / kind / f"{name}.json", _FIRST[kind].format(name=name))
+
+    def read_or_none(self, kind: str, name: str) -> Any | None:
+        """A small record, or None when it was not written yet."""
+        return self.read(kind, name) if (self.root / kind / f"{name}.json").is_file() else None
+
+    def write(self, kind: str, name: str, value: Any) -> None:
+        """Write a small record of a known kind."""
+        if kind not in _FIRST:
+            raise KeyError(kind)
+        write_json(self.root / kind / f"{name}.json", value)
+
+    def manifest(self, batch: str) -> pd.DataFrame:
+        """Rows of a batch: rank, sample_id, source, score, reason."""
+        return pd.DataFrame(self.read("batches", batch)["rows"], columns=MANIFEST_COLUMNS)
+
+    def selected(self) -> set[str]:
+        """Ids of all samples that are in some batch of the loop."""
+        rows = (self.manifest(name)["sample_id"] for name in self.iterations())
+        return {sample_id for ids in rows for sample_id in ids}
+
+    def labels(self, batch: str) -> dict:
+        """Current label version of a batch.
+
+        Raises:
+            MissingStateError: If the labels of the batch were not taken back yet.
+        """
+        current = self.read("labels", batch)
+        return dict(read_json(self.label_file(batch, current["revision"]), _FIRST["labels"].format(name=batch)))
+
+    def label_file(self, batch: str, revision: str) -> Path:
+        """Where a label version lies; named by its revision, so never overwritten with something else."""
+        return self.root / "labels" / batch / f"{revision}.json"
+
+    def save_labels(self, batch: str, revision: str, version: dict) -> bool:
+        """Write a label version and make it current; returns False, and writes nothing, if it already is."""
+        current = self.read_or_none("labels", batch)
+        if current is not None and current["revision"] == revision and self.label_file(batch, revision).is_file():
+            return False
+        write_json(self.label_file(batch, revision), version)
+        self.write("labels", batch, {"revision": revision})
+        return True
+
+    def labelled_batches(self, up_to: str) -> list[str]:
+        """Iterations up to and with `up_to` whose labels are back."""
+        last = iteration_number(up_to)
+        return [it for it in self.iterations() if iteration_number(it) <= last and self.read_or_none("labels", it)]
+
+    def predictions(self, iteration: str) -> pd.DataFrame:
+        """What the model of an iteration predicted on val: sample_id, label, x1, y1, x2, y2, score."""
+        return read_frame(self.root / "predictions" / f"{iteration}.parquet", _FIRST["reports"].format(name=iteration))
+
+    def save_predictions(self, iteration: str, predictions: pd.DataFrame) -> None:
+        """Write the predictions of an iteration."""
+        write_frame(self.root / "predictions" / f"{iteration}.parquet", predictions)
+
+    def reports(self) -> pd.DataFrame:
+        """One row per evaluated iteration, in order: iteration, labels_used, map50, map50_95, seconds."""
+        rows = [report for it in self.iterations() if (report := self.read_or_none("reports", it))]
+        return pd.DataFrame(rows, columns=REPORT_COLUMNS)
+
+
+MANIFEST_COLUMNS = ["rank", "sample_id", "source", "score", "reason"]
+REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds"]
+
+# Kinds of small records, and what to run when one is missing.
+_FIRST = {
+    "batches": "Run the job next_batch for {name} first.",
+    "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
+    "labels": "Annotate the tasks of {name} in CVAT, then run label_loop (take_holdout for the hold-out).",
+    "verdicts": "Materialise annotated_batch of {name} with its checks first: job label_loop or take_batch.",
+    "models": "Run the job label_loop for {name} first.",
+    "reports": "Run the job label_loop for {name} first.",
+    "selections": "Run the job label_loop for the iteration before {name} first.",
+}

