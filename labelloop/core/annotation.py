@@ -92,6 +92,14 @@ class TaskContent:
         """Hash of frames, deleted frames and shapes: equal exactly when nothing that counts has changed."""
         return content_hash([asdict(frame) for frame in self.frames])
 
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "TaskContent":
+        """What `dataclasses.asdict` made of a task content, read back from JSON."""
+        frames = (
+            AnnotatedFrame(**{k: tuple(v) if isinstance(v, list) else v for k, v in f.items()}) for f in plain["frames"]
+        )
+        return cls(**{**plain, "frames": tuple(frames)})
+
 
 def content_hash(value: Any) -> str:
     """Short hash of a JSON-like value, the same in every process and for any order of keys."""

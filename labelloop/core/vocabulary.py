@@ -71,12 +71,8 @@ class Source(StrEnum):
     GOLDEN = "golden"  # a golden image, hidden in the batch to be annotated again, blind
 
 
-class Subset(StrEnum):
-    """Subsets of a CVAT task, as CVAT spells them."""
-
-    TRAIN = "Train"
-    VALIDATION = "Validation"
-    TEST = "Test"
+# Subset of a CVAT task for each split; CVAT takes any name, these are the ones its users expect.
+SUBSETS = {Split.POOL: "Train", Split.VAL: "Validation", Split.TEST: "Test", Split.GOLDEN: "Golden"}
 
 
 class Quarantine(StrEnum):

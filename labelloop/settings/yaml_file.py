@@ -68,7 +68,14 @@ def _render_section(section: Section, indent: str) -> Iterator[str]:
             yield from _render_section(value, indent + "  ")
         else:
             yield f"{indent}# {field.description}"
-            yield indent + yaml.safe_dump({name: value}, allow_unicode=True, default_flow_style=None).rstrip()
+            yield f"{indent}{name}: {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    """A value on one line; PyYAML closes a bare scalar with an end-of-document mark, which has no place here."""
+    return (
+        yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
+    )
 
 
 def _explain(item: Any) -> str:

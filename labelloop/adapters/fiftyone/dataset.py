@@ -44,7 +44,7 @@ class LoopDataset:
         return cls(dataset)
 
     def known_ids(self) -> list[str]:
-        """labelloop's ids of the samples, in the data set's order."""
+        """The `sample_id` of every sample, in the data set's order."""
         return list(self.dataset.values(Field.SAMPLE_ID))
 
     def view_of(self, sample_ids: Iterable[str]) -> Any:

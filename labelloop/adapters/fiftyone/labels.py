@@ -44,7 +44,7 @@ def _attributes(row: dict) -> dict[str, Any]:
 
 
 def _absent(value: Any) -> bool:
-    return value is None or value != value
+    return value is None or bool(pd.isna(value))
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """The plain files that decide what was chosen, labelled, trained and measured; FiftyOne is rebuilt from them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import pandas as pd
 
 from labelloop.adapters.files.atomic import read_array, read_frame, read_json, write_array, write_frame, write_json
 from labelloop.adapters.files.home import Home
-from labelloop.core.errors import MissingStateError
+from labelloop.core.annotation import TaskContent, content_hash
+from labelloop.core.label_version import LabelVersion, project
+from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
 from labelloop.core.vocabulary import iteration_number
 
 PREPARE = "Run the job prepare_pool first."
 HOLDOUT = "holdout"  # stands where an iteration stands, for the one batch of held-out images
+SOURCE = "source"  # likewise, for the finished tasks of an existing CVAT project
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ class Ledger:
     def samples(self) -> pd.DataFrame:
         """One row per sample, sorted by sample_id: path, width, height, dhash (uint64), source_split, labelled."""
         return read_frame(self.root / "samples.parquet", PREPARE)
+
+    def samples_or_empty(self) -> pd.DataFrame:
+        """The samples table, or an empty one before the first ingest."""
+        path = self.root / "samples.parquet"
+        return self.samples() if path.is_file() else pd.DataFrame(columns=SAMPLE_COLUMNS)
 
     def save_samples(self, samples: pd.DataFrame) -> None:
         """Replace the samples table."""
@@ -89,23 +98,21 @@ class Ledger:
 
     def embeddings(self, provider: str) -> tuple[list[str], np.ndarray]:
         """Sample ids, sorted, and their memory-mapped vectors (N, D) float32."""
-        folder = self.root / "embeddings" / provider
-        ids = read_frame(folder / "ids.parquet", PREPARE)
-        return list(ids["sample_id"]), read_array(folder / ids.attrs["array"], PREPARE)
+        record = self.read("embeddings", provider)
+        vectors = read_array(self.root / "embeddings" / record["file"], PREPARE)
+        return record["sample_ids"], vectors
 
-    def has_embeddings(self, provider: str) -> bool:
-        """Whether a provider's vectors were written."""
-        return (self.root / "embeddings" / provider / "ids.parquet").is_file()
+    def embedding_version(self, provider: str) -> str | None:
+        """Version of the provider that made the stored vectors, or None when there are none."""
+        record = self.read_or_none("embeddings", provider)
+        return record and str(record["version"])
 
     def save_embeddings(self, provider: str, version: str, ids: list[str], vectors: np.ndarray) -> None:
-        """Write vectors first, then the ids that name their file: a reader never sees one without the other."""
-        folder = self.root / "embeddings" / provider
-        name = f"{version}.npy"
-        write_array(folder / name, vectors)
-        index = pd.DataFrame({"sample_id": ids})
-        index.attrs["array"] = name
-        write_frame(folder / "ids.parquet", index)
-        for old in folder.glob("*.npy"):
+        """Write vectors first, then the record that names their file: a reader never sees one without the other."""
+        name = f"{provider}-{content_hash([version, ids])}.npy"
+        write_array(self.root / "embeddings" / name, vectors)
+        self.write("embeddings", provider, {"file": name, "version": version, "sample_ids": ids})
+        for old in (self.root / "embeddings").glob(f"{provider}-*.npy"):
             if old.name != name:
                 old.unlink()
 
@@ -141,37 +148,60 @@ class Ledger:
         """Rows of a batch: rank, sample_id, source, score, reason."""
         return pd.DataFrame(self.read("batches", batch)["rows"], columns=MANIFEST_COLUMNS)
 
-    def selected(self) -> set[str]:
-        """Ids of all samples that are in some batch of the loop."""
-        rows = (self.manifest(name)["sample_id"] for name in self.iterations())
+    def selected(self, before: str = "") -> set[str]:
+        """Ids of all samples that are in some batch of the loop, or in one before an iteration."""
+        names = [it for it in self.iterations() if not before or iteration_number(it) < iteration_number(before)]
+        rows = (self.manifest(name)["sample_id"] for name in names)
         return {sample_id for ids in rows for sample_id in ids}
 
-    def labels(self, batch: str) -> dict:
-        """Current label version of a batch.
+    def label_version(self, batch: str) -> LabelVersion:
+        """Current labels of a batch: the stored raw shapes, projected with the classes of that time.
 
         Raises:
             MissingStateError: If the labels of the batch were not taken back yet.
         """
-        current = self.read("labels", batch)
-        return dict(read_json(self.label_file(batch, current["revision"]), _FIRST["labels"].format(name=batch)))
+        stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
+        contents = [TaskContent.from_dict(content) for content in stored["contents"]]
+        return project(contents, stored["sample_of"], Schema.from_dict(stored["schema"]))
+
+    def revision(self, batch: str) -> str:
+        """Revision of the current labels of a batch."""
+        return str(self.read("labels", batch)["revision"])
+
+    def has_labels(self, batch: str) -> bool:
+        """Whether the labels of a batch were taken back."""
+        return self.read_or_none("labels", batch) is not None
 
     def label_file(self, batch: str, revision: str) -> Path:
         """Where a label version lies; named by its revision, so never overwritten with something else."""
         return self.root / "labels" / batch / f"{revision}.json"
 
-    def save_labels(self, batch: str, revision: str, version: dict) -> bool:
-        """Write a label version and make it current; returns False, and writes nothing, if it already is."""
-        current = self.read_or_none("labels", batch)
-        if current is not None and current["revision"] == revision and self.label_file(batch, revision).is_file():
+    def save_labels(self, batch: str, contents: Sequence[TaskContent], sample_of: Mapping[str, str]) -> bool:
+        """Write the raw content of tasks as a label version and make it current.
+
+        Returns False, and writes nothing, when these labels are the current ones already.
+
+        Raises:
+            LabelError: If the content does not add up; the version of before stays.
+        """
+        schema = self.schema()
+        revision = content_hash([[content.revision for content in contents], list(schema.classes)])
+        if self.has_labels(batch) and self.revision(batch) == revision and self.label_file(batch, revision).is_file():
             return False
-        write_json(self.label_file(batch, revision), version)
+        project(contents, sample_of, schema)  # refuses before anything is written
+        stored = {"contents": [asdict(content) for content in contents], "sample_of": dict(sample_of)}
+        write_json(self.label_file(batch, revision), stored | {"schema": schema.to_dict()})
         self.write("labels", batch, {"revision": revision})
         return True
 
     def labelled_batches(self, up_to: str) -> list[str]:
         """Iterations up to and with `up_to` whose labels are back."""
         last = iteration_number(up_to)
-        return [it for it in self.iterations() if iteration_number(it) <= last and self.read_or_none("labels", it)]
+        return [it for it in self.iterations() if iteration_number(it) <= last and self.has_labels(it)]
+
+    def model_folder(self, digest: str) -> Path:
+        """Where a model lies: weights.pt and card.json, never overwritten."""
+        return self.root / "models" / digest
 
     def predictions(self, iteration: str) -> pd.DataFrame:
         """What the model of an iteration predicted on val: sample_id, label, x1, y1, x2, y2, score."""
@@ -192,6 +222,7 @@ REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds"]
 
 # Kinds of small records, and what to run when one is missing.
 _FIRST = {
+    "embeddings": PREPARE,
     "batches": "Run the job next_batch for {name} first.",
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
     "labels": "Annotate the tasks of {name} in CVAT, then run label_loop (take_holdout for the hold-out).",

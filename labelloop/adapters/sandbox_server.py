@@ -1,0 +1,50 @@
+"""The sandbox's CVAT-compatible server as a process of the home, started by whoever needs it first."""
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+from labelloop.adapters.files.home import Home
+from labelloop.adapters.processes import OwnedServer, stop
+
+
+def ensure(home: Home) -> Path:
+    """Have the server running and return the file with its address and credentials."""
+    folder = data_folder(home)
+    owned(home).ensure(
+        lambda port: [sys.executable, "-m", "labelloop.sandbox.server", "--data", str(folder), "--port", str(port)],
+        preferred_port=_last_port(folder),
+    )
+    return folder / "credentials.json"
+
+
+def owned(home: Home) -> OwnedServer:
+    """The home's sandbox server."""
+    folder = data_folder(home)
+    return OwnedServer(name="sandbox", folder=home.root / "sandbox", answers=lambda port: _serves(folder, port))
+
+
+def shut_down(home: Home) -> bool:
+    """Stop the server; returns whether it was running."""
+    return stop(owned(home))
+
+
+def data_folder(home: Home) -> Path:
+    """Where the server keeps its tasks and pictures."""
+    return home.root / "sandbox" / "server"
+
+
+def _last_port(folder: Path) -> int:
+    """The port of last time, so that links to tasks stay good."""
+    record = folder / "server.json"
+    return int(json.loads(record.read_text(encoding="utf-8"))["port"]) if record.is_file() else 0
+
+
+def _serves(folder: Path, port: int) -> bool:
+    """Whether this home's server says that it has the port, and something listens there."""
+    if _last_port(folder) != port:
+        return False
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,144 @@
+"""Annotate: what people drew comes back as label versions."""
+
+import dagster as dg
+
+from labelloop.adapters.fiftyone.evaluation import append_info
+from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.core.annotation import content_hash
+from labelloop.core.label_version import LabelVersion
+from labelloop.core.quality import class_table
+from labelloop.core.vocabulary import HELD_OUT, Split
+from labelloop.partitions import ITERATIONS
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.labelled import labelled
+from labelloop.resources.links import links
+from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
+from labelloop.resources.tables import counts, table
+
+GOLDEN_HISTORY = "golden_qa_history"
+
+
+@dg.asset(group_name="pool", owners=OWNERS, kinds={"cvat"}, deps=["splits"], retry_policy=CVAT_RETRIES)
+@stage
+def holdout_batch(
+    context: dg.AssetExecutionContext, project: ProjectResource, cvat: CvatResource
+) -> dg.MaterializeResult:
+    """The held-out images that need labels, in CVAT tasks of their own subsets.
+
+    val scores every iteration and golden watches the annotators, so both are labelled once, before the first model.
+    test is labelled when its report is asked for. Images whose source labels are trusted are not sent.
+    """
+    now = project.current
+    if now.ledger.read_or_none("batches", HOLDOUT) is None:
+        now.ledger.write("batches", HOLDOUT, {"rows": _holdout_rows(now)})
+    manifest = now.ledger.manifest(HOLDOUT)
+    sent = cvat.send(now, HOLDOUT, manifest, context.log.info)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash(list(manifest["sample_id"]))),
+        metadata={
+            "dagster/row_count": len(manifest),
+            "images by split": counts(manifest["source"].value_counts().to_dict(), "split"),
+            **links(now, sent),
+        },
+    )
+
+
+@dg.asset(
+    group_name="pool", owners=OWNERS, kinds={"cvat", "fiftyone"}, deps=["holdout_batch"], retry_policy=CVAT_RETRIES
+)
+@stage
+def annotated_holdout(
+    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource, cvat: CvatResource
+) -> dg.MaterializeResult:
+    """What people drew on val and golden: the yardstick of every model and of later annotators.
+
+    The labels of golden are its baseline; each later comparison is appended to `dataset.info["golden_qa_history"]`.
+    """
+    now = project.current
+    version = _take(context, now, cvat, HOLDOUT)
+    with dataset.writing(now, context.log.info) as loop:
+        loop.show_labels(HOLDOUT, version.boxes, now.ledger.samples(), version.reviewed)
+        append_info(loop, GOLDEN_HISTORY, _baseline(now, version))
+    return _result(now, HOLDOUT, version)
+
+
+@dg.asset(
+    group_name="iteration", owners=OWNERS, kinds={"cvat", "fiftyone"}, partitions_def=ITERATIONS, deps=["batch"],
+    retry_policy=CVAT_RETRIES,
+)  # fmt: skip
+@stage
+def annotated_batch(
+    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource, cvat: CvatResource
+) -> dg.MaterializeResult:
+    """What people drew on a batch: a label version that is never overwritten, and field `human_labels`.
+
+    The file keeps every shape as CVAT gave it. Boxes that cannot be used are set aside, counted and listed; images
+    on which people found nothing are kept as such. received = stored + quarantined + removed, or nothing is taken.
+    """
+    iteration = context.partition_key
+    now = project.current
+    version = _take(context, now, cvat, iteration)
+    golden = set(now.ledger.in_split(*HELD_OUT))
+    own = [sample_id for sample_id in version.reviewed if sample_id not in golden]
+    with dataset.writing(now, context.log.info) as loop:
+        loop.show_labels(iteration, version.boxes, now.ledger.samples(), own)
+    return _result(now, iteration, version)
+
+
+def _holdout_rows(now: Project) -> list[dict]:
+    """Held-out images without a label, as a manifest whose source is the split."""
+    known = set(labelled(now, []).reviewed)
+    splits = now.ledger.splits()
+    wanted = splits[splits["split"].isin([Split.VAL, Split.GOLDEN]) & ~splits["sample_id"].isin(known)]
+    return [
+        {
+            "rank": rank,
+            "sample_id": row.sample_id,
+            "source": row.split,
+            "score": 0.0,
+            "reason": f"held out for {row.split}",
+        }
+        for rank, row in enumerate(wanted.itertuples(), start=1)
+    ]
+
+
+def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str) -> LabelVersion:
+    sample_of = {
+        name: sample_id
+        for task in now.ledger.read("tasks", batch)["tasks"]
+        for name, sample_id in task["frames"].items()
+    }
+    contents = cvat.take(now, batch, context.log.info)
+    if not now.ledger.save_labels(batch, contents, sample_of):
+        context.log.info(f"{batch}: nothing has changed since the labels were last taken")
+    return now.ledger.label_version(batch)
+
+
+def _baseline(now: Project, version: LabelVersion) -> dict:
+    golden = set(now.ledger.in_split(Split.GOLDEN)) & set(version.reviewed)
+    boxes = version.boxes[version.boxes["sample_id"].isin(golden)]
+    return {
+        "kind": "baseline", "revision": now.ledger.revision(HOLDOUT), "images": len(golden), "boxes": len(boxes),
+        "boxes by class": {str(name): int(count) for name, count in boxes["label"].value_counts().items()},
+    }  # fmt: skip
+
+
+def _result(now: Project, batch: str, version: LabelVersion) -> dg.MaterializeResult:
+    classes = now.ledger.schema().classes
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(now.ledger.revision(batch)),
+        metadata={
+            "dagster/row_count": len(version.boxes),
+            "images": len(version.reviewed),
+            "images without objects": len(set(version.reviewed) - set(version.boxes["sample_id"])),
+            "images removed in CVAT": len(version.removed),
+            "boxes by class": table(class_table(version.boxes, classes)),
+            "received, stored, set aside": table(version.census),
+            "share of bad boxes": version.bad_box_share,
+            "set aside": table(version.quarantined),
+            "revision": now.ledger.revision(batch),
+            **links(now, now.ledger.read("tasks", batch)),
+        },
+    )

@@ -1,0 +1,99 @@
+"""Evaluate: how good the model of an iteration is on val, and where it fails."""
+
+import time
+
+import dagster as dg
+import pandas as pd
+
+from labelloop.adapters.contact_sheet import contact_sheet
+from labelloop.adapters.fiftyone.evaluation import show_evaluation, show_failures, show_predictions
+from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.core.annotation import content_hash
+from labelloop.core.errors import MissingStateError
+from labelloop.core.failures import failed, image_errors
+from labelloop.core.vocabulary import Split, eval_key, failures_view
+from labelloop.partitions import ITERATIONS
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.detector import DetectorResource
+from labelloop.resources.labelled import Labelled, labelled
+from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.stage import OWNERS, stage
+from labelloop.resources.tables import picture, table
+
+SHEET = 8  # failures on the picture
+
+
+@dg.asset(
+    group_name="iteration", owners=OWNERS, kinds={"yolo", "fiftyone"}, partitions_def=ITERATIONS,
+    deps=["trained_model", "annotated_holdout"],
+)  # fmt: skip
+@stage
+def eval_report(
+    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource, detector: DetectorResource
+) -> dg.MaterializeResult:
+    """The mAP of this iteration's model on val, class by class, and the images on which it fails.
+
+    Predictions are kept in field `predictions_vN`, matches under eval key `eval_vN`. Only images with an error are
+    tagged `failure:high_fn:vN` or `failure:high_fp:vN`; view `eval_vN_failures` shows them.
+    """
+    iteration = context.partition_key
+    now = project.current
+    started = time.monotonic()
+    model = now.ledger.read("models", iteration)
+    truth = _val(now)
+    predictions = detector.predict(now, model["model"], truth.reviewed, context.log.info)
+    metrics = detector.evaluate(now, model["model"], truth)
+    settings = now.settings.evaluate
+    errors = image_errors(
+        truth.boxes, predictions, truth.reviewed, min_iou=settings.iou, confidence=settings.confidence
+    )
+    high_fn, high_fp = failed(errors, settings.top_failures)
+    now.ledger.save_predictions(iteration, predictions)
+    report = _report(now, iteration, model, metrics.figures(), errors, time.monotonic() - started)
+    now.ledger.write("reports", iteration, report)
+    with dataset.writing(now, context.log.info) as loop:
+        show_predictions(loop, iteration, predictions, now.ledger.samples(), truth.reviewed)
+        show_evaluation(loop, iteration, truth.reviewed, settings.iou)
+        show_failures(loop, iteration, {"fn": high_fn, "fp": high_fp})
+        loop.write_info(
+            eval_key(iteration), {key: report[key] for key in ("map50", "map50_95", "labels_used", "model")}
+        )
+    worst = list(dict.fromkeys([*high_fn, *high_fp]))[:SHEET]
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash([report["model"], report["map50"], report["errors"]])),
+        metadata={
+            "mAP50": report["map50"], "mAP50-95": report["map50_95"], "precision": report["precision"],
+            "recall": report["recall"], "labels used": report["labels_used"], "val images": len(truth.reviewed),
+            "seconds": report["seconds"], "per class": table(metrics.per_class),
+            "precision and recall": picture(detector.pr_picture(metrics)),
+            "confusion": picture(detector.confusion_picture(metrics)),
+            "images with missed objects": int((errors["fn"] > 0).sum()),
+            "images with false detections": int((errors["fp"] > 0).sum()),
+            "worst images": picture(_sheet(now, worst, truth, predictions), "jpeg"),
+            "FiftyOne view": f"data set {now.settings.name}, saved view {failures_view(iteration)}",
+        },
+    )  # fmt: skip
+
+
+def _val(now: Project) -> Labelled:
+    truth = labelled(now, []).of(now.ledger.in_split(Split.VAL))
+    if not truth.reviewed:
+        raise MissingStateError(
+            "No val image has labels, so nothing can be scored",
+            "Run send_holdout, annotate its tasks in CVAT, then run take_holdout.",
+        )
+    return truth
+
+
+def _report(now: Project, iteration: str, model: dict, figures: dict, errors: pd.DataFrame, seconds: float) -> dict:
+    return {
+        "iteration": iteration, "model": model["model"], "labels_used": model["labels_used"],
+        "holdout": now.ledger.revision(HOLDOUT) if now.ledger.has_labels(HOLDOUT) else "source",
+        "seconds": round(seconds, 2), "errors": errors.to_dict("records"), **figures,
+    }  # fmt: skip
+
+
+def _sheet(now: Project, sample_ids: list[str], truth: Labelled, predictions: pd.DataFrame) -> bytes:
+    samples = now.ledger.samples().set_index("sample_id")
+    paths = {sample_id: now.home.locate(samples.loc[sample_id, "path"]) for sample_id in sample_ids}
+    return contact_sheet(paths, truth.boxes, predictions)

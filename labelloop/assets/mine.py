@@ -1,0 +1,76 @@
+"""Mine: the failures of a model choose what people label next, or end the loop."""
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from labelloop.core.annotation import content_hash
+from labelloop.core.selection import Failures, Mix, Pool, batch_size, mine
+from labelloop.core.stopping import StopRules, gain_per_100_labels, stop_reason
+from labelloop.core.vocabulary import failures_view, iteration_number, next_iteration
+from labelloop.partitions import ITERATIONS
+from labelloop.resources.pool import remaining_pool
+from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.stage import OWNERS, stage
+from labelloop.resources.tables import counts, table
+
+
+@dg.asset(
+    group_name="iteration", owners=OWNERS, kinds={"numpy"}, partitions_def=ITERATIONS,
+    deps=["eval_report", "embeddings", "zcore_scores"],
+)  # fmt: skip
+@stage
+def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+    """The selection for the next iteration: part coverage, part images that look like the failures of this model.
+
+    The quota is met exactly: where neighbours run out, coverage fills it and the reason says so. When a stopping
+    rule holds there is no selection but the reason why the loop stops.
+    """
+    iteration = context.partition_key
+    now = project.current
+    upcoming = next_iteration(iteration)
+    pool = remaining_pool(now, before=upcoming)
+    stopped = stop_reason(_history(now, iteration), len(pool), StopRules(**now.settings.stop.model_dump()))
+    rows = pd.DataFrame() if stopped else _mine(now, iteration, pool)
+    selection = {"stopped": stopped, "rows": rows.to_dict("records")}
+    now.ledger.write("selections", upcoming, selection)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash(selection)),
+        metadata={
+            "dagster/row_count": len(rows),
+            "loop": f"stops: {stopped}" if stopped else f"goes on with {upcoming}",
+            "remaining in the pool": len(pool),
+            "mAP50 per 100 labels": _last_gain(now, iteration),
+            "images by source": counts({} if rows.empty else rows["source"].value_counts().to_dict(), "source"),
+            "selection": table(rows),
+            "failures in FiftyOne": f"data set {now.settings.name}, saved view {failures_view(iteration)}",
+        },
+    )
+
+
+def _history(now: Project, iteration: str) -> pd.DataFrame:
+    """Reports up to this iteration: a later one must not end an earlier one's loop when it is run again."""
+    reports = now.ledger.reports()
+    return reports[reports["iteration"].map(iteration_number) <= iteration_number(iteration)]
+
+
+def _last_gain(now: Project, iteration: str) -> float:
+    gains = gain_per_100_labels(_history(now, iteration))
+    return float(gains.iloc[-1]) if len(gains) and np.isfinite(gains.iloc[-1]) else 0.0
+
+
+def _mine(now: Project, iteration: str, pool: pd.Series) -> pd.DataFrame:
+    ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
+    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
+    errors = pd.DataFrame(now.ledger.read("reports", iteration)["errors"], columns=["sample_id", "tp", "fn", "fp"])
+    errors = errors[(errors["fn"] > 0) | (errors["fp"] > 0)]
+    settings = now.settings.mine
+    return mine(
+        Failures(errors, vectors[[row_of[sample_id] for sample_id in errors["sample_id"]]]),
+        Pool(
+            pool,
+            vectors[[row_of[sample_id] for sample_id in pool.index]],
+            now.ledger.splits().set_index("sample_id")["group"].to_dict(),
+        ),
+        Mix(batch_size(now.settings.batch.budget, len(pool)), settings.coverage_share, settings.neighbours),
+    )

@@ -1,0 +1,50 @@
+"""Score: how much of the pool each image stands for."""
+
+import dagster as dg
+import pandas as pd
+
+from labelloop.core.annotation import content_hash
+from labelloop.core.vocabulary import Field, Split
+from labelloop.core.zcore import Redundancy, zcore_scores as score
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.project import ProjectResource
+from labelloop.resources.stage import OWNERS, stage
+from labelloop.resources.tables import table
+
+
+@dg.asset(group_name="pool", owners=OWNERS, kinds={"numpy", "fiftyone"}, deps=["embeddings"])
+@stage
+def zcore_scores(
+    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource
+) -> dg.MaterializeResult:
+    """Coverage against redundancy of each pool image, between 0 and 1; higher is labelled sooner.
+
+    ZCore (Griffin, Marks, Corso 2024) rewards the image nearest to random points of embedding space and penalises
+    its neighbours. It sees the pool alone and needs no label and no model. Field `zcore` in FiftyOne.
+    """
+    now = project.current
+    ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
+    pool = set(now.ledger.in_split(Split.POOL))
+    rows = [row for row, sample_id in enumerate(ids) if sample_id in pool]
+    settings = now.settings.zcore
+    scores = score(
+        vectors[rows], Redundancy(settings.redund_nn, settings.redund_exp), n_sample=settings.n_sample,
+        sample_dim=settings.sample_dim, seed=now.settings.seed, on_progress=lambda d, n: _tell(context, d, n),
+    )  # fmt: skip
+    result = pd.DataFrame({"sample_id": [ids[row] for row in rows], "zcore": scores})
+    now.ledger.save_zcore(result)
+    with dataset.writing(now, context.log.info) as loop:
+        loop.set_values(Field.ZCORE, dict(zip(result["sample_id"], scores.tolist(), strict=True)))
+    best = result.sort_values(["zcore", "sample_id"], ascending=[False, True])
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash(result.to_dict("list"))),
+        metadata={
+            "dagster/row_count": len(result), "draws": settings.n_sample, "seed": now.settings.seed,
+            "median": float(result["zcore"].median()), "highest": table(best, most=10),
+        },
+    )  # fmt: skip
+
+
+def _tell(context: dg.AssetExecutionContext, done: int, total: int) -> None:
+    if done * 10 // total != (done - 1) * 10 // total:
+        context.log.info(f"ZCore: {done} of {total} draws")

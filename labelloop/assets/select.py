@@ -1,0 +1,99 @@
+"""Select: the images people label next, sent to CVAT."""
+
+import dagster as dg
+import pandas as pd
+
+from labelloop.core.annotation import content_hash
+from labelloop.core.errors import MissingStateError
+from labelloop.core.selection import batch_size, select_coverage, with_golden
+from labelloop.core.vocabulary import Split, batch_view, iteration_number, previous_iteration
+from labelloop.partitions import ITERATIONS
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.links import links
+from labelloop.resources.pool import remaining_pool
+from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
+from labelloop.resources.tables import counts, table
+
+
+class BatchConfig(dg.Config):
+    """Overrides of labelloop.yaml for one run."""
+
+    budget: str = ""
+
+
+@dg.asset(
+    group_name="iteration", owners=OWNERS, kinds={"cvat", "fiftyone"}, partitions_def=ITERATIONS,
+    deps=["embeddings", "zcore_scores"], retry_policy=CVAT_RETRIES,
+)  # fmt: skip
+@stage
+def batch(
+    context: dg.AssetExecutionContext,
+    config: BatchConfig,
+    project: ProjectResource,
+    dataset: DatasetResource,
+    cvat: CvatResource,
+) -> dg.MaterializeResult:
+    """The images people label in this iteration, in CVAT tasks.
+
+    v0 is chosen by coverage alone, later ones by what `failure_mined_batch` of the iteration before proposes. The
+    manifest has a row for each image with its rank, source, score and reason. It is written once: running again
+    finds the same tasks. View `batch_vN` in FiftyOne.
+    """
+    iteration = context.partition_key
+    iteration_number(iteration)
+    now = project.current
+    # The terminal runs a partition that nobody registered; without this the result could not be stored.
+    context.instance.add_dynamic_partitions(str(ITERATIONS.name), [iteration])
+    manifest = _manifest(now, iteration, config.budget)
+    sent = cvat.send(now, iteration, manifest, context.log.info)
+    with dataset.writing(now, context.log.info) as loop:
+        loop.show_batch(iteration, manifest)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash(list(manifest["sample_id"]))),
+        metadata={
+            "dagster/row_count": len(manifest),
+            "images by source": counts(manifest["source"].value_counts().to_dict(), "source"),
+            "manifest": table(manifest),
+            "remaining after this": len(remaining_pool(now)),
+            **links(now, sent, batch_view(iteration)),
+            **_lineage(iteration),
+        },
+    )
+
+
+def _manifest(now: Project, iteration: str, budget: str) -> pd.DataFrame:
+    """The manifest of before, or a new one: what is sent to people never changes afterwards."""
+    if now.ledger.read_or_none("batches", iteration) is None:
+        rows = _choose(now, iteration, budget or now.settings.batch.budget)
+        golden = now.ledger.in_split(Split.GOLDEN)
+        count = min(now.settings.batch.golden_per_batch, len(golden))
+        rows = with_golden(rows, golden, count, now.rng("golden", iteration))
+        now.ledger.write("batches", iteration, {"rows": rows.to_dict("records")})
+    return now.ledger.manifest(iteration)
+
+
+def _choose(now: Project, iteration: str, budget: int | str) -> pd.DataFrame:
+    if previous_iteration(iteration) is not None:
+        selection = now.ledger.read("selections", iteration)
+        if selection["stopped"]:
+            raise MissingStateError(
+                f"The loop has stopped: {selection['stopped']}", "Change the rule under stop: and run label_loop again."
+            )
+        return pd.DataFrame(selection["rows"])
+    pool = remaining_pool(now)
+    if pool.empty:
+        raise MissingStateError("No unlabelled image is left in the pool", "Add images and run prepare_pool.")
+    groups = now.ledger.splits().set_index("sample_id")["group"].to_dict()
+    return select_coverage(pool, batch_size(budget, len(pool)), groups)
+
+
+def _lineage(iteration: str) -> dict[str, dg.MetadataValue]:
+    before = previous_iteration(iteration)
+    if before is None:
+        return {}
+    return {
+        "selected by": dg.MetadataValue.asset(dg.AssetKey("failure_mined_batch")),
+        "previous iteration": dg.MetadataValue.text(before),
+    }

@@ -1,0 +1,1 @@
+"""The command line: `labelloop init`, `labelloop sandbox …`, `labelloop app`, `labelloop down`."""

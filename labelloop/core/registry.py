@@ -1,0 +1,49 @@
+"""From files to samples: same content at two paths is one sample, same name in two folders is two."""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+SAMPLE_COLUMNS = ["sample_id", "path", "width", "height", "dhash", "source_split", "labelled"]
+BOX_COLUMNS = ["sample_id", "label", "x1", "y1", "x2", "y2"]
+
+
+def samples_table(
+    files: pd.DataFrame, splits: Mapping[str, str], labelled: Iterable[str], existing: pd.DataFrame
+) -> pd.DataFrame:
+    """The samples of all usable files, together with those registered before, which never go away.
+
+    Args:
+        files: path, sample_id (None where set aside), width, height, dhash.
+        splits: The source's name of a path's split, where it has one.
+        labelled: Paths that have an annotation.
+        existing: Samples registered before, with SAMPLE_COLUMNS; a path that moved is updated.
+
+    Returns:
+        SAMPLE_COLUMNS, sorted by sample_id; each sample has the first of its paths.
+    """
+    usable = files[files["sample_id"].notna()].sort_values("path", kind="stable")
+    found = usable.drop_duplicates("sample_id").copy()
+    found["source_split"] = [splits.get(path) for path in found["path"]]
+    marked = set(labelled)
+    found["labelled"] = [path in marked for path in found["path"]]
+    gone = existing[~existing["sample_id"].isin(found["sample_id"])] if len(existing) else existing
+    parts = [part for part in (found, gone) if len(part)]
+    table = pd.concat(parts, ignore_index=True) if parts else found
+    return table[SAMPLE_COLUMNS].sort_values("sample_id", kind="stable", ignore_index=True)
+
+
+def boxes_by_sample(boxes: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """Boxes of a source, by sample instead of path; those of a second copy of an image are left out.
+
+    Args:
+        boxes: path, label, x1, y1, x2, y2.
+        samples: sample_id, path.
+    """
+    joined = boxes.merge(samples[["sample_id", "path"]], on="path", how="inner")
+    return joined[BOX_COLUMNS].astype({"x1": float, "y1": float, "x2": float, "y2": float})
+
+
+def set_aside(files: pd.DataFrame) -> pd.DataFrame:
+    """The files that were not used: path, reason, detail."""
+    return files.loc[files["reason"].notna(), ["path", "reason", "detail"]].reset_index(drop=True)

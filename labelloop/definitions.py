@@ -1,0 +1,27 @@
+"""The code location: the stages in loop order, and the world they run in."""
+
+import dagster as dg
+
+from labelloop.assets import annotate, embed, evaluate, ingest, mine, pull, score, select, split, train
+from labelloop.checks import batch_labels
+from labelloop.jobs import JOBS
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.detector import DetectorResource
+from labelloop.resources.project import ProjectResource
+
+STAGES = [ingest, pull, split, embed, score, annotate, select, train, evaluate, mine]
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules(STAGES),
+    asset_checks=[batch_labels],
+    jobs=JOBS,
+    resources={
+        "project": ProjectResource(),
+        "dataset": DatasetResource(),
+        "cvat": CvatResource(),
+        "detector": DetectorResource(),
+    },
+    # One process for a run: a process per step would import torch and fiftyone again for each.
+    executor=dg.in_process_executor,
+)

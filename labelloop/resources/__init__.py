@@ -1,0 +1,1 @@
+"""The world the assets run in: the project, its data set, CVAT and the detector, each behind one resource."""

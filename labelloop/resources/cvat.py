@@ -1,0 +1,140 @@
+"""The round trip of a batch: images out to CVAT tasks, annotations back, idempotent in both directions."""
+
+import os
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+import pandas as pd
+from pydantic import PrivateAttr
+
+from labelloop.adapters import sandbox_server
+from labelloop.adapters.cvat import access, client, names, projects, pull, push
+from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.core.annotation import TaskContent, TaskProgress, TaskSpec, UploadImage, content_hash
+from labelloop.core.errors import ConfigError, CvatError, MissingStateError
+from labelloop.core.vocabulary import SUBSETS, Split
+from labelloop.resources.project import Project
+
+MEBIBYTE = 1 << 20
+Log = Callable[[str], None]
+
+
+class CvatResource(dg.ConfigurableResource):
+    """One long-lived connection to the CVAT of the project: the sandbox's own, or the one of the environment."""
+
+    timeout_s: float = 60.0
+    _server: client.CvatServer | None = PrivateAttr(default=None)
+
+    def server(self, project: Project) -> client.CvatServer:
+        """The connected server; the sandbox's is started when it is not running.
+
+        Raises:
+            CvatLoginError: If credentials are missing or wrong.
+            CvatUnreachableError: If the server does not answer.
+        """
+        if self._server is None:
+            self._server = client.connect(_access(project), timeout_s=self.timeout_s)
+        return self._server
+
+    def send(self, project: Project, batch: str, manifest: pd.DataFrame, log: Log) -> dict:
+        """Find or create the tasks of a batch and record them; sending twice has the effect of once.
+
+        Raises:
+            ConfigError: If the server is not the sandbox and `annotation.push` is false.
+            CvatError: If a task does not hold what was sent.
+        """
+        _require_permission(project, len(manifest))
+        server = self.server(project)
+        destination = projects.find_or_create_project(
+            server, project.settings.project_name, project.ledger.schema().classes
+        )
+        specs = _task_specs(project, batch, manifest)
+        tasks = []
+        for number, spec in enumerate(specs, start=1):
+            log(f"task {number} of {len(specs)}: {len(spec.images)} images")
+            ref = push.push_task(server, destination, spec)
+            samples = {image.upload_name: image.sample_id for image in spec.images}
+            record: dict = {"task_id": ref.task_id, "name": ref.name, "url": ref.url, "key": ref.key}
+            record["subset"], record["frames"] = spec.subset, samples
+            tasks.append(record)
+        sent = {"project_id": destination.id, "project_url": destination.url, "tasks": tasks}
+        project.ledger.write("tasks", batch, sent)
+        return sent
+
+    def progress(self, project: Project, batch: str) -> list[TaskProgress]:
+        """How far people are with the tasks of a batch."""
+        tasks = project.ledger.read("tasks", batch)["tasks"]
+        return pull.progress(self.server(project), [task["task_id"] for task in tasks])
+
+    def take(self, project: Project, batch: str, log: Log) -> list[TaskContent]:
+        """The content of the finished tasks of a batch.
+
+        Raises:
+            MissingStateError: If people are not done; names the tasks and how far they are.
+            CvatError: If a task was deleted on the server.
+        """
+        progress = self.progress(project, batch)
+        require_complete(batch, progress)
+        log(f"{batch}: {len(progress)} finished tasks")
+        return [pull.content(self.server(project), task.task_id) for task in progress]
+
+
+def require_complete(batch: str, progress: Sequence[TaskProgress]) -> None:
+    """Refuse to take a batch back before every annotation job of it is done."""
+    gone = [f"#{task.task_id}" for task in progress if not task.found]
+    if gone:
+        raise CvatError(
+            f"The tasks {', '.join(gone)} of {batch} are no longer on the server",
+            "Restore them in CVAT, or send the batch again (next_batch, send_holdout) to make new ones.",
+        )
+    open_tasks = [task for task in progress if not task.completed]
+    if open_tasks:
+        state = "; ".join(f"{t.name} {t.jobs_completed} of {t.jobs_total} jobs, {t.url}" for t in open_tasks)
+        raise MissingStateError(
+            f"{batch} is not annotated yet: {state}",
+            "Set every job to stage acceptance, state completed (in the sandbox: `labelloop sandbox annotate`).",
+        )
+
+
+def _access(project: Project) -> access.CvatAccess:
+    if project.settings.sandbox == "replay":
+        return access.access_from_file(sandbox_server.ensure(project.home))
+    return access.access_from_environment(os.environ, project.settings.annotation.organization)
+
+
+def _require_permission(project: Project, images: int) -> None:
+    if project.settings.sandbox == "off" and not project.settings.annotation.push:
+        raise ConfigError(
+            f"annotation.push is false, so {images} images were not sent to the CVAT project "
+            f"'{project.settings.project_name}'",
+            f"Set annotation.push: true in {project.config} to allow it.",
+        )
+
+
+def _task_specs(project: Project, batch: str, manifest: pd.DataFrame) -> list[TaskSpec]:
+    """A batch cut into tasks: the hold-out by split, since a CVAT task has one subset, then by count and size.
+
+    A golden image that is hidden in a batch travels like any other image of it.
+    """
+    settings = project.settings.annotation
+    samples = project.ledger.samples().set_index("sample_id")["path"]
+    specs = []
+    groups = manifest.groupby("source") if batch == HOLDOUT else [(Split.POOL, manifest)]
+    for split, rows in groups:
+        paths = {sample_id: project.home.locate(samples[sample_id]) for sample_id in rows["sample_id"]}
+        name_of = names.upload_names([(sample_id, path.name) for sample_id, path in paths.items()])
+        images = [UploadImage(sample_id, path, name_of[sample_id]) for sample_id, path in paths.items()]
+        parts = names.split_images(images, settings.max_task_images, settings.max_task_mebibytes * MEBIBYTE)
+        title = f"{project.settings.name} {split if batch == HOLDOUT else batch}"
+        specs += [
+            TaskSpec(
+                key=f"{project.uuid}/{content_hash([batch, [image.sample_id for image in part]])}",
+                name=title if len(parts) == 1 else f"{title} part {number}",
+                subset=SUBSETS[Split(split)],
+                images=tuple(part),
+                segment_size=settings.segment_size,
+                image_quality=settings.image_quality,
+            )
+            for number, part in enumerate(parts, start=1)
+        ]
+    return specs

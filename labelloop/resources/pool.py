@@ -1,0 +1,19 @@
+"""What may still be selected."""
+
+import pandas as pd
+
+from labelloop.resources.labelled import labelled
+from labelloop.resources.project import Project
+
+
+def remaining_pool(now: Project, before: str = "") -> pd.Series:
+    """Coverage score by sample id of the pool images that are neither labelled nor in some batch.
+
+    With `before` only the batches before that iteration count, so that running a step again gives the same.
+
+    Raises:
+        MissingStateError: If the pool was not scored yet.
+    """
+    scores = now.ledger.zcore().set_index("sample_id")["zcore"]
+    known = now.ledger.selected(before) | set(labelled(now, []).reviewed)
+    return scores[~scores.index.isin(known)]

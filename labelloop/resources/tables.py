@@ -1,0 +1,45 @@
+"""How numbers look in the Dagster UI: small tables, plain columns, a fixed number of rows."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+LISTED = 50  # rows: the event log is no place for more
+
+
+def table(frame: pd.DataFrame, most: int = LISTED) -> dg.TableMetadataValue:
+    """The first rows of a frame as a table."""
+    shown = frame.head(most)
+    columns = [dg.TableColumn(str(name), _kind(shown[name])) for name in shown.columns]
+    records = [dg.TableRecord({str(k): _plain(v) for k, v in row.items()}) for row in shown.to_dict("records")]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=columns))
+
+
+def counts(values: Mapping[str, int], what: str) -> dg.TableMetadataValue:
+    """A table of counts by name."""
+    return table(pd.DataFrame({what: list(map(str, values.keys())), "count": list(values.values())}))
+
+
+def picture(png: bytes | str, kind: str = "png") -> dg.MarkdownMetadataValue:
+    """A small picture, shown in place."""
+    encoded = base64.b64encode(png if isinstance(png, bytes) else png.encode()).decode()
+    return dg.MetadataValue.md(f"![](data:image/{kind};base64,{encoded})")
+
+
+def _kind(column: pd.Series) -> str:
+    if pd.api.types.is_bool_dtype(column):
+        return "bool"
+    if pd.api.types.is_integer_dtype(column):
+        return "int"
+    return "float" if pd.api.types.is_float_dtype(column) else "string"
+
+
+def _plain(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return None
+    if isinstance(value, float):
+        return round(value, 4)
+    return value.item() if hasattr(value, "item") else value if isinstance(value, (int, str, bool)) else str(value)
