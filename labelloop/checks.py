@@ -21,7 +21,7 @@ ANNOTATED = dg.AssetKey("annotated_batch")
 DESCRIPTIONS = {
     "labels_cover_the_batch": "Every image that was sent came back, or was removed in CVAT.",
     "every_class_is_in_the_schema": "Nobody used a class that the schema does not have.",
-    "no_held_out_image_in_the_batch": "No val, golden or test image was selected, save the golden ones hidden on purpose.",
+    "no_held_out_image_in_the_batch": "No val, golden or test image was selected; hidden golden images are exempt.",
     "few_boxes_are_bad": "Degenerate, out-of-frame and duplicate boxes are within checks.max_bad_box_share.",
     "every_box_is_good": "No box had to be set aside.",
     "classes_are_as_before": "Class shares are near those of the batches before.",

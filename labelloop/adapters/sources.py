@@ -68,7 +68,8 @@ def _read_voc(files: list[Path], annotations: Path, splits: Path) -> Source:
 
 
 def _voc_boxes(xml: Path) -> list[tuple[str, float, float, float, float]]:
-    return [_voc_box(item) for item in parse(xml).getroot().iter("object")]
+    root = parse(xml).getroot()
+    return [_voc_box(item) for item in root.iter("object")] if root is not None else []
 
 
 def _voc_box(item: ET.Element) -> tuple[str, float, float, float, float]:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -79,7 +80,7 @@ def _tell(context: dg.AssetExecutionContext, done: int, total: int) -> None:
 
 def _describe(
     now: Project, files: pd.DataFrame, samples: pd.DataFrame, boxes: pd.DataFrame, source: Source
-) -> dict[str, object]:
+) -> dict[str, Any]:
     bad = set_aside(files)
     damaged = pd.DataFrame({"annotation": map(str, source.damaged), "reason": source.damaged.values()})
     return {

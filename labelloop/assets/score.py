@@ -5,7 +5,8 @@ import pandas as pd
 
 from labelloop.core.annotation import content_hash
 from labelloop.core.vocabulary import Field, Split
-from labelloop.core.zcore import Redundancy, zcore_scores as score
+from labelloop.core.zcore import Redundancy
+from labelloop.core.zcore import zcore_scores as score
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.stage import OWNERS, stage

@@ -95,10 +95,13 @@ class TaskContent:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "TaskContent":
         """What `dataclasses.asdict` made of a task content, read back from JSON."""
-        frames = (
-            AnnotatedFrame(**{k: tuple(v) if isinstance(v, list) else v for k, v in f.items()}) for f in plain["frames"]
-        )
-        return cls(**{**plain, "frames": tuple(frames)})
+        frames = (_tuples(frame) for frame in plain["frames"])
+        return cls(**{**plain, "frames": tuple(AnnotatedFrame(**frame) for frame in frames)})
+
+
+def _tuples(frame: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has lists where the frozen values have tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in frame.items()}
 
 
 def content_hash(value: Any) -> str:

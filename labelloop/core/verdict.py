@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from labelloop.core.label_version import BAD_BOX_REASONS, LabelVersion
+from labelloop.core.bad_boxes import BAD_BOX_REASONS
+from labelloop.core.label_version import LabelVersion
 from labelloop.core.quality import Agreement, class_drift
 from labelloop.core.vocabulary import Quarantine, Source
 

@@ -1,0 +1,174 @@
+"""Work of people taken back: how far tasks are, and everything that was drawn, as the server gives it."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labelloop.adapters.cvat.client import CvatServer
+from labelloop.adapters.cvat.creation import read_task
+from labelloop.adapters.cvat.jobs import Job, find_jobs, jobs_of_task
+from labelloop.adapters.cvat.push import task_key
+from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent, TaskProgress
+from labelloop.core.errors import CvatError
+
+IDS_PER_REQUEST = 50  # ids travel in the address, whose length proxies limit
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """A task of a project as the list of tasks shows it; `key` is empty where labelloop did not make it."""
+
+    task_id: int
+    name: str
+    subset: str
+    key: str
+    size: int
+    status: str
+    updated: str
+    url: str
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Names behind the numbers in annotations."""
+
+    labels: Mapping[int, str]
+    attributes: Mapping[int, str]
+
+
+def tasks_of_project(server: CvatServer, project_id: int) -> list[TaskSummary]:
+    """Tasks of a project, oldest first; a task whose images are not there yet has size 0."""
+    tasks = server.list_all("/api/tasks", f"listing the tasks of project {project_id}", project_id=project_id)
+    return [_summary(server, task) for task in sorted(tasks, key=lambda task: task["id"])]
+
+
+def progress(server: CvatServer, task_ids: Sequence[int]) -> list[TaskProgress]:
+    """How far people are with each of these tasks, in the given order; two requests for up to 50 tasks.
+
+    Only annotation jobs count: a ground-truth job would hold a task back for ever.
+    """
+    tasks: dict[int, dict[str, Any]] = {}
+    jobs: dict[int, list[Job]] = {task_id: [] for task_id in task_ids}
+    for start in range(0, len(task_ids), IDS_PER_REQUEST):
+        ids = list(task_ids[start : start + IDS_PER_REQUEST])
+        doing = f"reading the progress of tasks {', '.join(map(str, ids))}"
+        found = server.list_all("/api/tasks", doing, filter=_one_of("id", ids))
+        tasks |= {int(task["id"]): task for task in found}
+        for job in find_jobs(server, doing, filter=_one_of("task_id", ids)):
+            jobs[job.task_id].append(job)
+    return [_progress(server, task_id, tasks.get(task_id), jobs[task_id]) for task_id in task_ids]
+
+
+def content(server: CvatServer, task_id: int) -> TaskContent:
+    """Everything a task holds at this moment, deleted frames included.
+
+    Shapes are what the server sent, with `label` and the names of attributes beside its numbers, ordered by frame and
+    id.
+
+    Raises:
+        CvatError: If the task has no images yet, is a video, or the server refuses.
+    """
+    task = read_task(server, task_id)
+    if not task.get("size"):
+        raise CvatError(f"task {task_id} '{task['name']}' has no images yet", "Is CVAT still making it?")
+    meta = server.get(f"/api/tasks/{task_id}/data/meta", f"reading the frames of task {task_id}")
+    if len(meta["frames"]) != int(task["size"]):
+        raise CvatError(f"task {task_id} '{task['name']}' is a video", "Labelloop takes tasks made of images.")
+    names = _read_names(server, task_id)
+    raw = server.get(f"/api/tasks/{task_id}/annotations/", f"reading the annotations of task {task_id}")
+    drawn = {kind: _by_frame(raw.get(kind) or [], names, len(meta["frames"])) for kind in ("shapes", "tags", "tracks")}
+    frames = _frames(meta, jobs_of_task(server, task_id), drawn)
+    url = f"{server.url}/tasks/{task_id}"
+    return TaskContent(task_id, str(task["name"]), str(task.get("subset") or ""), url, tuple(frames))
+
+
+def _summary(server: CvatServer, task: dict[str, Any]) -> TaskSummary:
+    return TaskSummary(
+        task_id=int(task["id"]),
+        name=str(task["name"]),
+        subset=str(task.get("subset") or ""),
+        key=task_key(task),
+        size=int(task.get("size") or 0),
+        status=str(task["status"]),
+        updated=str(task["updated_date"]),
+        url=f"{server.url}/tasks/{task['id']}",
+    )
+
+
+def _one_of(term: str, ids: Iterable[int]) -> str:
+    return json.dumps({"or": [{"==": [{"var": term}, number]} for number in ids]})
+
+
+def _progress(server: CvatServer, task_id: int, task: dict[str, Any] | None, jobs: Sequence[Job]) -> TaskProgress:
+    done = sum(job.completed for job in jobs)
+    # The task's own time stamp does not move with the state of a job.
+    stamps = [str(task["updated_date"])] if task else []
+    return TaskProgress(
+        task_id=task_id,
+        name=str(task["name"]) if task else "",
+        url=f"{server.url}/tasks/{task_id}",
+        found=task is not None,
+        jobs_total=len(jobs),
+        jobs_completed=done,
+        completed=task is not None and bool(jobs) and done == len(jobs),
+        updated=max(stamps + [job.updated for job in jobs], default=""),
+    )
+
+
+def _read_names(server: CvatServer, task_id: int) -> _Names:
+    labels = server.list_all("/api/labels", f"reading the labels of task {task_id}", task_id=task_id)
+    every = [*labels, *(sub for label in labels for sub in label.get("sublabels") or [])]
+    return _Names(
+        {int(label["id"]): str(label["name"]) for label in every},
+        {int(spec["id"]): str(spec["name"]) for label in every for spec in label.get("attributes") or []},
+    )
+
+
+def _by_frame(items: Iterable[RawShape], names: _Names, size: int) -> dict[int, list[RawShape]]:
+    """Items by frame and in the order of their ids; a track stands on every frame where it has a keyframe."""
+    placed: dict[int, list[RawShape]] = {}
+    for item in sorted(items, key=lambda item: (item["frame"], item["id"])):
+        named = _named(item, names)
+        for number in sorted({int(keyframe["frame"]) for keyframe in item.get("shapes", [item])}):
+            if not 0 <= number < size:
+                raise CvatError(f"CVAT gave an annotation on frame {number} of a task of {size} frames")
+            placed.setdefault(number, []).append(named)
+    return placed
+
+
+def _frames(
+    meta: Mapping[str, Any], jobs: Sequence[Job], drawn: Mapping[str, Mapping[int, list[RawShape]]]
+) -> list[AnnotatedFrame]:
+    deleted = set(meta.get("deleted_frames") or [])
+    # Where jobs overlap, the earlier one has the frame.
+    job_of = {frame: job.job_id for job in reversed(jobs) for frame in range(job.start_frame, job.stop_frame + 1)}
+    return [
+        AnnotatedFrame(
+            frame=number,
+            name=str(frame["name"]),
+            width=int(frame["width"]),
+            height=int(frame["height"]),
+            deleted=number in deleted,
+            job_id=job_of.get(number),
+            shapes=tuple(drawn["shapes"].get(number, ())),
+            tags=tuple(drawn["tags"].get(number, ())),
+            tracks=tuple(drawn["tracks"].get(number, ())),
+        )
+        for number, frame in enumerate(meta["frames"])
+    ]
+
+
+def _named(item: RawShape, names: _Names) -> dict[str, Any]:
+    """The item with `label` and the names of its attributes, down to the shapes of tracks and parts of skeletons."""
+    named = dict(item)
+    if "label_id" in item:
+        named["label"] = names.labels.get(item["label_id"], "")
+    if "attributes" in item:
+        named["attributes"] = [
+            {**value, "name": names.attributes.get(value["spec_id"], "")} for value in item["attributes"]
+        ]
+    for part in ("elements", "shapes"):
+        if part in item:
+            named[part] = [_named(inner, names) for inner in item[part]]
+    return named

@@ -1,0 +1,85 @@
+"""What people drew in a task, one value for each shape, tag and track, whichever frames a track runs through."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent
+from labelloop.core.errors import LabelError
+from labelloop.core.schema import Schema
+from labelloop.core.vocabulary import Quarantine
+
+TAG, TRACK, RECTANGLE = "tag", "track", "rectangle"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A shape, tag or track, and where it was drawn; `type` is the server's shape type, `tag` or `track`."""
+
+    sample_id: str
+    task_id: int
+    frame: AnnotatedFrame
+    type: str
+    raw: RawShape
+
+    @property
+    def removed(self) -> bool:
+        """Whether it went with its frame."""
+        return self.frame.deleted
+
+    def objection(self, schema: Schema) -> Quarantine | None:
+        """Why it cannot become a box; None for an upright, visible rectangle of a known class."""
+        if self.raw["label"] not in schema.classes:
+            return Quarantine.UNKNOWN_CLASS
+        upright = not self.raw.get("rotation", 0.0) % 360.0
+        visible = not self.raw.get("outside", False)
+        return None if self.type == RECTANGLE and upright and visible else Quarantine.UNSUPPORTED_SHAPE
+
+
+def drawn_in(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[Drawn]:
+    """Everything drawn in a task; a track counts once, on its first frame that was not deleted.
+
+    Args:
+        content: The task.
+        sample_of: Sample id by upload name.
+    """
+    for frame in content.frames:
+        place = sample_of[frame.name], content.task_id, frame
+        yield from (Drawn(*place, shape["type"], shape) for shape in frame.shapes)
+        yield from (Drawn(*place, TAG, tag) for tag in frame.tags)
+    tracks: dict[int, Drawn] = {}
+    for frame in sorted(content.frames, key=lambda each: (each.deleted, each.frame)):
+        for track in frame.tracks:
+            tracks.setdefault(track["id"], Drawn(sample_of[frame.name], content.task_id, frame, TRACK, track))
+    yield from tracks.values()
+
+
+def received(contents: Iterable[TaskContent]) -> Counter[str]:
+    """Number of shapes, tags and tracks by type, counted on what the server sent and nothing else."""
+    counts: Counter[str] = Counter()
+    for content in contents:
+        counts.update(shape["type"] for frame in content.frames for shape in frame.shapes)
+        counts[TAG] += sum(len(frame.tags) for frame in content.frames)
+        counts[TRACK] += len({track["id"] for frame in content.frames for track in frame.tracks})
+    return +counts
+
+
+def refuse_strangers(contents: Sequence[TaskContent], sample_of: Mapping[str, str]) -> None:
+    """Every frame must be one sample's, and no sample may have been labelled on two frames.
+
+    Raises:
+        LabelError: If that is not so; names the frames.
+    """
+    frames = [(content.task_id, frame) for content in contents for frame in content.frames]
+    strange = [f"{frame.name} (task {task_id})" for task_id, frame in frames if frame.name not in sample_of]
+    if strange:
+        raise LabelError(
+            f"{len(strange)} frames belong to no sample: {', '.join(strange)}",
+            "They were added on the server: delete these frames there, or pull their task as a source.",
+        )
+    labelled = Counter(sample_of[frame.name] for _, frame in frames if not frame.deleted)
+    twice = sorted(sample_id for sample_id, count in labelled.items() if count > 1)
+    if twice:
+        raise LabelError(
+            f"{len(twice)} samples have two frames each: {', '.join(twice)}", "Delete one of the frames on the server."
+        )

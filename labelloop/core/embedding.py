@@ -1,0 +1,78 @@
+"""An image as a vector, without a model and without a download: gradients for shape, histograms for colour.
+
+HOG after Dalal and Triggs (CVPR 2005). Nothing is fitted on data, so a held-out image may be embedded like any other;
+the only thing that is fitted, the 2-D map, is fitted on the rows the caller names.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from skimage.feature import hog
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+
+from labelloop.core.pixels import rgb
+
+VERSION = "hog_hsv-1"  # changes whenever the same image would get another vector
+
+_SIDE = 64
+_CELL = 16
+_ORIENTATIONS = 9
+_HUES, _SATURATIONS, _VALUES = 12, 4, 16
+_BIN_SMOOTHING = 1.0  # in bins: neighbouring colours stay similar, and few bins are exactly empty
+
+
+def hog_hsv(image: Image.Image) -> NDArray[np.float32]:
+    """Embedding of an image: HOG, hue-saturation and value histograms, each of unit length, together of unit length.
+
+    Args:
+        image: Any mode and size; not changed.
+
+    Returns:
+        (388,) float32: 324 of HOG, 48 of hue × saturation, 16 of value.
+    """
+    small = rgb(image).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, reducing_gap=1.01)
+    cells = (_CELL, _CELL)
+    shape = hog(
+        np.asarray(small.convert("L")), orientations=_ORIENTATIONS, pixels_per_cell=cells, cells_per_block=(2, 2)
+    )
+    hue, saturation, value = np.asarray(small.convert("HSV"), dtype=np.intp).reshape(-1, 3).T
+    bins = (hue * _HUES // 256) * _SATURATIONS + saturation * _SATURATIONS // 256
+    colours = np.bincount(bins, minlength=_HUES * _SATURATIONS).reshape(_HUES, _SATURATIONS)
+    values = np.bincount(value * _VALUES // 256, minlength=_VALUES)
+    parts = [
+        shape,
+        # The root of a histogram (Hellinger) keeps a small object's colour from drowning in the background's.
+        np.sqrt(gaussian_filter(colours.astype(np.float64), _BIN_SMOOTHING, mode=("wrap", "nearest"))).ravel(),
+        np.sqrt(gaussian_filter(values.astype(np.float64), _BIN_SMOOTHING, mode="nearest")),
+    ]
+    return _unit(np.concatenate([_unit(part) for part in parts])).astype(np.float32)
+
+
+def map_2d(embeddings: ArrayLike, fit_rows: ArrayLike, seed: int) -> NDArray[np.float32]:
+    """Place every image on a plane that was fitted on some of them: scaling and PCA know the pool only.
+
+    Args:
+        embeddings: (N, D).
+        fit_rows: (N,) bool, the rows of the pool; all other rows are only placed.
+        seed: Of the randomised PCA.
+
+    Returns:
+        (N, 2) float32; zeros when the rows to fit on are fewer than two, or all equal.
+    """
+    rows, fitted = np.asarray(embeddings, dtype=np.float64), np.asarray(fit_rows, dtype=bool)
+    points = np.zeros((len(rows), 2), dtype=np.float32)
+    if not fitted.any() or (rows[fitted] == rows[fitted][0]).all():
+        return points
+    scaler = StandardScaler().fit(rows[fitted])
+    components = min(2, rows.shape[1], int(fitted.sum()))
+    pca = PCA(components, random_state=seed).fit(scaler.transform(rows[fitted]))
+    # A component and its negative are equally right; scikit-learn makes the largest weight positive: no map flips.
+    points[:, :components] = pca.transform(scaler.transform(rows))
+    return points
+
+
+def _unit(vector: NDArray) -> NDArray[np.float64]:
+    norm = float(np.linalg.norm(vector))
+    return np.asarray(vector / norm if norm else vector, dtype=np.float64)

@@ -1,0 +1,175 @@
+"""A label version: what people drew, projected onto the boxes training uses, with nothing lost on the way.
+
+Every shape, tag and track the server sent ends up stored, quarantined or removed, and is counted by type:
+received = stored + quarantined + removed, or there is no label version.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from labelloop.core.annotation import TaskContent
+from labelloop.core.bad_boxes import BAD_BOX_REASONS, bad_boxes
+from labelloop.core.boxes import CORNERS, as_boxes, clip, ordered
+from labelloop.core.drawn import RECTANGLE, TAG, Drawn, drawn_in, received, refuse_strangers
+from labelloop.core.errors import LabelError
+from labelloop.core.schema import Schema
+from labelloop.core.vocabulary import Quarantine
+
+BOX_TYPES = {
+    "sample_id": "str", "label": "str", "x1": "float64", "y1": "float64", "x2": "float64", "y2": "float64",
+    "task_id": "int64", "job_id": "Int64", "frame": "int64", "shape_id": "int64", "source": "str",
+}  # fmt: skip
+BOX_COLUMNS = tuple(BOX_TYPES)
+QUARANTINE_TYPES = {
+    "sample_id": "str", "task_id": "int64", "frame": "int64", "shape_id": "int64", "label": "str", "type": "str",
+    "reason": "str",
+}  # fmt: skip
+CENSUS_TYPES = {"type": "str", "received": "int64", "stored": "int64", "quarantined": "int64", "removed": "int64"}
+
+
+@dataclass(frozen=True, eq=False)
+class LabelVersion:
+    """The labels of some tasks at one moment.
+
+    Attributes:
+        schema_version: Version of the class list; a class that came later was not looked for.
+        boxes: Labels frame of what is stored, with the columns of `BOX_TYPES`.
+        reviewed: Ids of images people looked at, those without a box included, sorted.
+        removed: Ids of images whose frame was deleted, sorted.
+        quarantined: What was set aside and why, with the columns of `QUARANTINE_TYPES`.
+        census: Counts by shape type, with the columns of `CENSUS_TYPES`.
+    """
+
+    schema_version: int
+    boxes: pd.DataFrame
+    reviewed: tuple[str, ...]
+    removed: tuple[str, ...]
+    quarantined: pd.DataFrame
+    census: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        settled = self.census[["stored", "quarantined", "removed"]].sum(axis=1)
+        lost = self.census[self.census["received"] != settled]
+        if len(lost):
+            raise LabelError(f"Shapes were lost on the way, nothing is stored: {lost.to_dict('records')}")
+
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """Reviewed images with an object that could not be stored; as a background they would teach a lie."""
+        could_not = ~self.quarantined["reason"].isin(BAD_BOX_REASONS) & (self.quarantined["type"] != TAG)
+        return tuple(sorted(set(self.quarantined.loc[could_not, "sample_id"])))
+
+    @property
+    def bad_box_share(self) -> float:
+        """Share of the rectangles that could be boxes but are degenerate, out of the image or drawn twice."""
+        bad = int(self.quarantined["reason"].isin(BAD_BOX_REASONS).sum())
+        return bad / (bad + len(self.boxes)) if bad else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The label version as JSON-like values."""
+        return {
+            "schema_version": self.schema_version,
+            "reviewed": list(self.reviewed),
+            "removed": list(self.removed),
+            "census": _records(self.census),
+            "quarantined": _records(self.quarantined),
+            "boxes": _records(self.boxes),
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "LabelVersion":
+        """What `to_dict` wrote."""
+        return cls(
+            schema_version=int(plain["schema_version"]),
+            boxes=_frame(plain["boxes"], BOX_TYPES),
+            reviewed=tuple(plain["reviewed"]),
+            removed=tuple(plain["removed"]),
+            quarantined=_frame(plain["quarantined"], QUARANTINE_TYPES),
+            census=_frame(plain["census"], CENSUS_TYPES),
+        )
+
+
+def project(contents: Sequence[TaskContent], sample_of: Mapping[str, str], schema: Schema) -> LabelVersion:
+    """The label version of some finished tasks.
+
+    Only upright rectangles of known classes become boxes. Their corners are put in order and clipped to the image; one
+    that reaches out by more than a pixel, has no area or is drawn twice is quarantined, like everything else.
+
+    Args:
+        contents: The tasks as the server gave them.
+        sample_of: Sample id by upload name.
+        schema: The classes.
+
+    Raises:
+        LabelError: If a frame belongs to no sample, two frames belong to one, or a shape would be lost.
+    """
+    refuse_strangers(contents, sample_of)
+    drawn = [each for content in contents for each in drawn_in(content, sample_of)]
+    live = [(each, each.objection(schema)) for each in drawn if not each.removed]
+    rectangles = _frame([_box(each) for each, objection in live if objection is None], BOX_TYPES)
+    frames = [(sample_of[frame.name], frame) for content in contents for frame in content.frames]
+    sizes = {sample_id: (frame.width, frame.height) for sample_id, frame in frames if not frame.deleted}
+    bad = bad_boxes(rectangles, sizes)
+    unfit = [_set_aside(each, objection) for each, objection in live if objection is not None]
+    quarantined = _frame([*unfit, *_records(bad.assign(type=RECTANGLE))], QUARANTINE_TYPES)
+    boxes = _clipped(rectangles.drop(bad.index), sizes)
+    return LabelVersion(
+        schema_version=schema.version,
+        boxes=boxes.sort_values(["sample_id", "shape_id"], ignore_index=True),
+        reviewed=tuple(sorted(sizes)),
+        removed=tuple(sorted({sample_id for sample_id, _ in frames} - set(sizes))),
+        quarantined=quarantined.sort_values(["sample_id", "type", "shape_id"], ignore_index=True),
+        census=_census(received(contents), len(boxes), quarantined, [each for each in drawn if each.removed]),
+    )
+
+
+def _box(drawn: Drawn) -> dict[str, Any]:
+    x1, y1, x2, y2 = drawn.raw["points"]
+    return {
+        **_origin(drawn), "x1": x1, "y1": y1, "x2": x2, "y2": y2,
+        "job_id": drawn.frame.job_id, "source": drawn.raw.get("source", "manual"),
+    }  # fmt: skip
+
+
+def _set_aside(drawn: Drawn, objection: Quarantine) -> dict[str, Any]:
+    return {**_origin(drawn), "type": drawn.type, "reason": str(objection)}
+
+
+def _origin(drawn: Drawn) -> dict[str, Any]:
+    return {
+        "sample_id": drawn.sample_id, "label": drawn.raw["label"], "task_id": drawn.task_id,
+        "frame": drawn.frame.frame, "shape_id": drawn.raw["id"],
+    }  # fmt: skip
+
+
+def _clipped(boxes: pd.DataFrame, sizes: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    width, height = as_boxes([(*sizes[sample_id], 0, 0) for sample_id in boxes["sample_id"]])[:, :2].T
+    corners = clip(ordered(as_boxes(boxes[CORNERS])), width, height)
+    return boxes.assign(**dict(zip(CORNERS, corners.T, strict=True)))
+
+
+def _census(counts: Counter[str], stored: int, quarantined: pd.DataFrame, removed: Sequence[Drawn]) -> pd.DataFrame:
+    set_aside, gone = Counter(quarantined["type"]), Counter(each.type for each in removed)
+    rows = [
+        {
+            "type": name, "received": counts[name], "stored": stored if name == RECTANGLE else 0,
+            "quarantined": set_aside[name], "removed": gone[name],
+        }
+        for name in sorted(counts.keys() | set_aside.keys() | gone.keys())
+    ]  # fmt: skip
+    return _frame(rows, CENSUS_TYPES)
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
+    """A frame with exactly these columns and types, rows or no rows."""
+    return pd.DataFrame(list(rows), columns=list(types)).astype(dict(types))
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values; what is missing is None, for JSON has no NaN."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [dict(zip(plain.columns, row, strict=True)) for row in plain.itertuples(index=False)]

@@ -1,0 +1,1 @@
+"""Pages for people: what is in the sandbox, and each task's images with their boxes."""

@@ -1,0 +1,1 @@
+"""Rows as CVAT writes them into JSON: one module per noun."""

@@ -1,0 +1,60 @@
+"""Annotations as CVAT writes them: one way in the answer to a write, another when they are read."""
+
+from collections.abc import Mapping, Sequence
+
+from labelloop.sandbox.server.store import Row
+
+KINDS = ("tags", "shapes", "tracks")
+
+TAG_KEYS = ("id", "label_id", "frame", "group", "source", "attributes")
+
+SHAPE_KEYS = (
+    "id", "label_id", "type", "frame", "group", "source", "occluded", "outside", "z_order", "rotation", "points",
+    "attributes", "elements",
+)  # fmt: skip
+
+Specs = Mapping[int, Sequence[Row]]  # attribute specifications by label id
+
+
+def written(items: Mapping[str, Sequence[Row]]) -> Row:
+    """What a write stored, as given."""
+    return {"version": 0, **{kind: list(items.get(kind, ())) for kind in KINDS}}
+
+
+def read(rows: Mapping[str, Sequence[Row]], specs: Specs) -> Row:
+    """What is stored, with the attributes that were left out at their defaults."""
+    return {
+        "version": 0,
+        "tags": [_tag({**row["body"], "id": row["id"]}, specs) for row in rows["tags"]],
+        "shapes": [_shape({**row["body"], "id": row["id"]}, specs) for row in rows["shapes"]],
+        "tracks": [_track({"id": row["id"], **row["body"]}, specs) for row in rows["tracks"]],
+    }
+
+
+def _item(body: Row, specs: Specs, *, mutable: bool | None = None) -> Row:
+    """The attributes of a body, completed. `mutable` picks those that change, or those that do not, along a track."""
+    given = list(body["attributes"])
+    known = {attribute["spec_id"] for attribute in given}
+    missing = [
+        {"spec_id": spec["id"], "value": spec["default_value"]}
+        for spec in specs.get(body["label_id"], ())
+        if spec["id"] not in known and mutable in (None, bool(spec["mutable"]))
+    ]
+    return {**body, "attributes": given + missing}
+
+
+def _tag(body: Row, specs: Specs) -> Row:
+    whole = _item(body, specs)
+    return {key: whole[key] for key in TAG_KEYS}
+
+
+def _shape(body: Row, specs: Specs) -> Row:
+    whole = _item(body, specs)
+    shown = {key: whole[key] for key in SHAPE_KEYS if key in whole}
+    numbers = {"points": [float(value) for value in whole["points"]], "rotation": float(whole["rotation"])}
+    return {**shown, **numbers, "elements": [_shape(element, specs) for element in whole["elements"]]}
+
+
+def _track(body: Row, specs: Specs) -> Row:
+    whole = _item(body, specs, mutable=False)
+    return {**whole, "elements": [_track(element, specs) for element in whole["elements"]]}

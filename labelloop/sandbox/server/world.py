@@ -1,0 +1,20 @@
+"""What every request of one running sandbox shares."""
+
+from dataclasses import dataclass
+
+from labelloop.sandbox.server.blobs import Blobs
+from labelloop.sandbox.server.store import Store
+from labelloop.sandbox.server.throttle import Throttle
+from labelloop.sandbox.server.worker import Worker
+
+
+@dataclass(frozen=True)
+class World:
+    """State and services of one sandbox; `pages` is off where strangers could reach them."""
+
+    store: Store
+    blobs: Blobs
+    worker: Worker
+    throttle: Throttle
+    hosts: frozenset[str] | None  # names under which a browser may call this server; None for any
+    pages: bool

@@ -1,0 +1,94 @@
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from labelloop.adapters.cvat import frames as frames_module
+from labelloop.adapters.cvat.frames import download_frames
+from labelloop.adapters.cvat.push import push_task
+from labelloop.core.errors import CvatError
+
+
+def test_brings_the_bytes_that_were_uploaded(server, project, make_spec, tmp_path: Path):
+    spec = make_spec(["a.png", "b.jpg", "c.png"])
+    task = push_task(server, project, spec)
+    found = download_frames(server, task.task_id, tmp_path / "down")
+    assert [(frame.frame, frame.name) for frame in found] == [(i, name) for name, i in task.frame_of.items()]
+    for frame, image in zip(found, spec.images, strict=True):
+        original = image.path.read_bytes()
+        assert frame.path.read_bytes() == original
+        assert frame.path.stem == frame.sha256 == hashlib.sha256(original).hexdigest()
+    assert sorted(path.name for path in (tmp_path / "down").iterdir()) == sorted(frame.path.name for frame in found)
+
+
+def test_brings_only_what_is_wanted(server, project, make_spec, tmp_path: Path):
+    task = push_task(server, project, make_spec(4))
+    assert [frame.frame for frame in download_frames(server, task.task_id, tmp_path / "down", [3, 1])] == [1, 3]
+    assert len(list((tmp_path / "down").iterdir())) == 2
+    assert download_frames(server, task.task_id, tmp_path / "down", []) == []
+    with pytest.raises(CvatError, match="frames 0 to 3"):
+        download_frames(server, task.task_id, tmp_path / "down", [4])
+
+
+class Zipped:
+    """A server whose chunks hold the given members, two frames to a chunk."""
+
+    def __init__(self, chunks: list[bytes], size: int = 4) -> None:
+        self.chunks, self.size, self.asked = chunks, size, []
+
+    def get(self, path: str, doing: str) -> dict:
+        return {"chunk_size": 2, "frames": [{"name": f"../../{i}.png"} for i in range(self.size)]}
+
+    def download(self, path: str, doing: str, into, limit: int, **query) -> None:
+        self.asked.append(query["number"])
+        into.write(self.chunks[query["number"]])
+
+
+def zipped(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def test_asks_only_for_chunks_with_wanted_frames(tmp_path: Path):
+    server = Zipped([b"", zipped(**{"000000.png": b"two", "000001.png": b"three"})])
+    [frame] = download_frames(server, 9, tmp_path, [3])
+    assert (frame.frame, frame.path.read_bytes(), server.asked) == (3, b"three", [1])
+
+
+def test_no_name_of_the_server_becomes_a_path(tmp_path: Path):
+    members = {"../../000000.png": b"zero", "/etc/000001.p/../ng": b"x", "000001.sh;rm": b"one", "evil": b"e"}
+    target = tmp_path / "down"
+    found = download_frames(Zipped([zipped(**members)], size=2), 9, target)
+    assert {path.parent for path in tmp_path.rglob("*") if path.is_file()} == {target}
+    assert [frame.path.read_bytes() for frame in found] == [b"zero", b"one"]
+    assert found[1].path.suffix == ""
+
+
+def test_a_missing_image_is_told(tmp_path: Path):
+    with pytest.raises(CvatError, match="left out 1 of the images of task 9, frame 1"):
+        download_frames(Zipped([zipped(**{"000000.png": b"zero"})], size=2), 9, tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a zip", zipped(**{"000000.png": b"zero" * 99})[:-30]])
+def test_what_is_no_archive_is_told(tmp_path: Path, data: bytes):
+    with pytest.raises(CvatError, match="chunk 0"):
+        download_frames(Zipped([data], size=1), 9, tmp_path)
+
+
+def test_a_bomb_is_stopped_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(frames_module, "MOST_IMAGE_BYTES", 10)
+    with pytest.raises(CvatError, match="more than 10 bytes"):
+        download_frames(Zipped([zipped(**{"000000.png": b"0" * 11})], size=1), 9, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_endless_download_is_stopped(server, project, make_spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    task = push_task(server, project, make_spec(1))
+    monkeypatch.setattr(frames_module, "MOST_CHUNK_BYTES", 10)
+    with pytest.raises(CvatError, match="more than the 10 bytes"):
+        download_frames(server, task.task_id, tmp_path / "down")
