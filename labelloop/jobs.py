@@ -2,8 +2,6 @@
 
 import dagster as dg
 
-from labelloop.partitions import ITERATIONS
-
 prepare_pool = dg.define_asset_job(
     "prepare_pool",
     ["source_images", "cvat_pull", "splits", "embeddings", "zcore_scores"],
@@ -16,19 +14,17 @@ take_holdout = dg.define_asset_job(
     "take_holdout", ["annotated_holdout"], description="Take the labels of val and golden back."
 )
 next_batch = dg.define_asset_job(
-    "next_batch", ["batch"], partitions_def=ITERATIONS, description="Choose the images of an iteration and send them."
+    "next_batch", ["batch"], description="Choose the images of an iteration and send them."
 )
 label_loop = dg.define_asset_job(
     "label_loop",
     dg.AssetSelection.assets("annotated_batch", "trained_model", "eval_report", "failure_mined_batch")
     | dg.AssetSelection.checks_for_assets("annotated_batch"),
-    partitions_def=ITERATIONS,
     description="Take the labels of a batch, check them, train, evaluate, and choose the next batch.",
 )
 take_batch = dg.define_asset_job(
     "take_batch",
     dg.AssetSelection.assets("annotated_batch") | dg.AssetSelection.checks_for_assets("annotated_batch"),
-    partitions_def=ITERATIONS,
     description="Take the labels of an older batch again after it was reopened; models of the past stay.",
 )
 

@@ -52,7 +52,7 @@ def _hog_hsv(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             image.draft("RGB", (128, 128))
             return embedding.hog_hsv(ImageOps.exif_transpose(image))
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
         raise LabelloopError(
             f"{path} was readable at ingest and no longer is: {error}", "Restore it, then materialise source_images."
         ) from error

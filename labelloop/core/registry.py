@@ -28,7 +28,8 @@ def samples_table(
     marked = set(labelled)
     found["labelled"] = [path in marked for path in found["path"]]
     gone = existing[~existing["sample_id"].isin(found["sample_id"])] if len(existing) else existing
-    parts = [part for part in (found, gone) if len(part)]
+    # Signed and unsigned integers would meet in floats, which have no room for 64 bits.
+    parts = [part.astype({"dhash": "uint64"}) for part in (found, gone) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else found
     return table[SAMPLE_COLUMNS].sort_values("sample_id", kind="stable", ignore_index=True)
 

@@ -131,9 +131,8 @@ def extend(existing: pd.DataFrame, samples: pd.DataFrame, *, grouping: Grouping 
     hashes, keys = as_hashes(table["dhash"]), np.array(_keys(table, grouping.pattern), dtype=object)
     leak = near(hashes, hashes[held], grouping.distance) | np.isin(keys, [key for key in keys[held] if key is not None])
     groups = _adopted(_groups(table, grouping), table["sample_id"], existing)
-    newcomers = _table(table["sample_id"], np.where(leak, Split.LEAK, Split.POOL), groups, np.where(leak, LEAK, LATE))[
-        late
-    ]
+    split, origin = np.where(leak, Split.LEAK, Split.POOL), np.where(leak, LEAK, LATE)
+    newcomers = _table(table["sample_id"], split, groups, origin)[late]
     both = pd.concat([existing[list(COLUMNS)], newcomers]) if len(newcomers) else existing[list(COLUMNS)]
     return both.sort_values("sample_id", ignore_index=True)
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from labelloop.core.errors import LabelError
 
-ITERATION_PATTERN = re.compile(r"v(0|[1-9]\d*)")
+ITERATION_PATTERN = re.compile(r"v(0|[1-9][0-9]*)")
 
 
 class Split(StrEnum):

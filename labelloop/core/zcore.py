@@ -20,7 +20,8 @@ Progress = Callable[[int, int], None]
 Scores = NDArray[np.float64]
 
 _PROGRESS_EVERY = 1000
-_STRIDE = 16  # every how many-th distance is looked at to guess how far the neighbours reach
+_MANY = 4096  # distances from which it pays to look at every _STRIDE-th first
+_STRIDE = 16
 
 
 @dataclass(frozen=True)
@@ -138,24 +139,23 @@ def _distances(values: NDArray[np.float64], point: NDArray[np.float64]) -> NDArr
 
 
 def _nearest(distances: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """Indices of the `count` smallest distances, ascending by index; ties at the edge go to the lower index."""
-    near = np.flatnonzero(distances <= _reach(distances, count))
-    if len(near) < count:
-        near = np.arange(len(distances))
-    among = distances[near]
-    edge = np.partition(among, count - 1)[count - 1]
-    inside = among < edge
-    tied = np.flatnonzero(among == edge)[: count - int(inside.sum())]
-    inside[tied] = True
-    return np.asarray(near[inside])
+    """Indices of the `count` smallest distances, in no particular order; ties at the edge go to the lower index."""
+    edge = _smallest(distances, count)
+    inside = np.flatnonzero(distances < edge)
+    return np.concatenate([inside, np.flatnonzero(distances == edge)[: count - len(inside)]])
 
 
-def _reach(distances: NDArray[np.float64], count: int) -> float:
-    """A distance that most likely holds the `count` nearest: sorting a few distances is cheaper than parting all."""
+def _smallest(distances: NDArray[np.float64], count: int) -> float:
+    """The distance that is `count`-th in ascending order."""
     few = distances[::_STRIDE]
     expected = count / _STRIDE
     rank = int(expected + 4.0 * np.sqrt(expected)) + 2
-    return float(np.partition(few, rank)[rank]) if rank < len(few) // 2 else np.inf
+    if len(distances) >= _MANY and rank < len(few) // 2:
+        # A few distances tell how far the nearest most likely reach; parting those within is cheaper than parting all.
+        near = distances[distances <= np.partition(few, rank)[rank]]
+        if len(near) >= count:
+            return float(np.partition(near, count - 1)[count - 1])
+    return float(np.partition(distances, count - 1)[count - 1])
 
 
 def _shares(distances: NDArray[np.float64], redundancy: Redundancy) -> NDArray[np.float64]:

@@ -45,7 +45,7 @@ def load_settings(path: Path) -> Settings:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
+        raise ConfigError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"{path} is not a list of keys", "Compare it with what `labelloop init` writes.")
     try:

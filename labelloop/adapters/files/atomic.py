@@ -15,6 +15,9 @@ import pandas as pd
 
 from labelloop.core.errors import LabelloopError, MissingStateError
 
+# NumPy tells a short write without a number.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
@@ -84,16 +87,16 @@ def _read(path: Path, missing: str, read: Callable[[], Any]) -> Any:
         raise MissingStateError(f"{path.name} is not there yet", missing)
     try:
         return read()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError) as error:
         raise LabelloopError(
             f"{path} cannot be read: {error}", "Restore it from a copy, or remove it and run the step again."
         ) from error
 
 
 def _explain(error: OSError, path: Path) -> LabelloopError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if error.errno in NO_ROOM:
         return LabelloopError(
-            f"The disk is full, {path} was not written and is as it was before",
+            f"The disk is full or a quota is used up, {path} was not written and is as it was before: {error}",
             "Free some space and run the same step again.",
         )
     return LabelloopError(f"{path} cannot be written: {error}", "Check the folder's permissions.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelloop.adapters.files import atomic
+from labelloop.adapters.files import atomic, locks
 from labelloop.core.errors import ConfigError
 
 STATE_FOLDER = ".labelloop"
@@ -49,8 +49,9 @@ class Home:
     def dataset_uuid(self) -> str:
         """Identity of the data set, made once; CVAT keys carry it so that homes never adopt each other's tasks."""
         path = self.root / "dataset.json"
-        if not path.is_file():
-            atomic.write_json(path, {"uuid": uuid.uuid4().hex})
+        with locks.exclusive(self.lock("uuid")):
+            if not path.is_file():
+                atomic.write_json(path, {"uuid": uuid.uuid4().hex})
         return str(atomic.read_json(path, "Run `labelloop init`.")["uuid"])
 
     def require(self) -> None:

@@ -101,6 +101,9 @@ def _any(tests: list[Test]) -> Test:
 
 
 def _comparison(name: str, arguments: list[Any], terms: Terms) -> Test:
+    if name == "in" and len(arguments) == 2 and isinstance(arguments[1], list):
+        tests = [_comparison("==", [arguments[0], value], terms) for value in arguments[1]]
+        return _any(tests)
     if name == "in" and len(arguments) == 2:
         wanted, getter = str(arguments[0]).lower(), _getter(arguments[1], terms)
         return lambda row: wanted in str(getter(row) or "").lower()

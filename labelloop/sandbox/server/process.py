@@ -53,11 +53,12 @@ def serve(options: Options) -> None:
         port = listener.getsockname()[1]
         url = f"http://{options.host}:{port}"
         ready = {"pid": os.getpid(), "port": port, "url": url}
+        file = options.data / SERVER_FILE
+        file.unlink(missing_ok=True)  # what a killed process left
         with _world(options, url) as world:
             config = uvicorn.Config(
                 create_app(world), log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, server_header=False
             )
-            file = options.data / SERVER_FILE
             try:
                 _Server(config, file, ready).run(sockets=[listener])
             finally:

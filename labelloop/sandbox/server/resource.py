@@ -68,7 +68,7 @@ class Call:
         if self.form is not None:
             return {name: value for name, value in self.form.multi_items() if isinstance(value, str)}
         try:
-            body: Any = json.loads(self.content or b"{}")
+            body: Any = json.loads(self.content or b"{}", parse_constant=_no_number)
         except ValueError as error:
             raise errors.detail(400, f"JSON parse error - {error}") from error
         if not isinstance(body, dict):
@@ -79,6 +79,11 @@ class Call:
         """The files of a form, in the order in which they were sent."""
         parts = self.form.multi_items() if self.form is not None else []
         return [value for _, value in parts if isinstance(value, UploadFile)]
+
+
+def _no_number(text: str) -> None:
+    """Python reads NaN and Infinity; JSON has no such numbers, and they could not be sent back."""
+    raise ValueError(f"{text} is no JSON")
 
 
 Handler = Callable[[Call], Response]

@@ -109,6 +109,11 @@ def test_update_keeps_the_id_and_delete_removes_only_what_it_names(api: Api, pat
     ({"frame": None}, {"shapes": [{"frame": ["This field is required."]}]}),
     ({"frame": "one"}, {"shapes": [{"frame": ["A valid integer is required."]}]}),
     ({"points": ["a", "b", "c", "d"]}, {"shapes": [{"points": ["A valid number is required."]}]}),
+    ({"rotation": "far"}, {"shapes": [{"rotation": ["A valid number is required."]}]}),
+    ({"z_order": "top"}, {"shapes": [{"z_order": ["A valid integer is required."]}]}),
+    ({"group": []}, {"shapes": [{"group": ["A valid integer is required."]}]}),
+    ({"attributes": [3]}, {"shapes": [{"attributes": ["Invalid data. Expected a dictionary."]}]}),
+    ({"source": ""}, {"shapes": [{"source": ["This field may not be blank."]}]}),
     ({"id": 3}, {"shapes": [{"id": ["must be absent"]}]}),
 ])  # fmt: skip
 def test_a_wrong_shape_is_refused_and_nothing_is_changed(
@@ -118,6 +123,24 @@ def test_a_wrong_shape_is_refused_and_nothing_is_changed(
     refused = api.call("PUT", path, json={"shapes": [{**rectangle(label), **change}]})
     assert (refused.status_code, refused.json()) == (400, body)
     assert len(api.get(path).json()["shapes"]) == 1
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_number_that_json_does_not_have_is_refused(api: Api, path: str, label: int, number: str) -> None:
+    text = f'{{"shapes":[{{"type":"points","label_id":{label},"frame":0,"points":[1,{number}]}}]}}'
+    assert api.call("PUT", path, data=text, headers={"Content-Type": "application/json"}).status_code == 400
+    assert api.get(path).json()["shapes"] == []
+
+
+@pytest.mark.parametrize("shapes", [{"0": 1}, 3, ["x"], [[]]])
+def test_shapes_that_are_no_list_of_objects_are_refused(api: Api, path: str, shapes: object) -> None:
+    assert api.call("PUT", path, json={"shapes": shapes}).status_code == 400
+
+
+def test_update_and_delete_need_ids(api: Api, path: str, label: int) -> None:
+    for action in ("update", "delete"):
+        refused = api.call("PATCH", f"{path}?action={action}", json={"shapes": [rectangle(label)]})
+        assert (refused.status_code, refused.json()) == (400, {"shapes": [{"id": ["must be present"]}]})
 
 
 def test_a_patch_needs_an_action(api: Api, path: str) -> None:
@@ -147,6 +170,17 @@ def test_a_put_on_a_job_leaves_the_other_jobs_alone(api: Api, path: str, label: 
     _put(api, path, shapes=[rectangle(label, frame=0), rectangle(label, frame=4)])
     _put(api, f"/api/jobs/{job['id']}/annotations", shapes=[])
     assert [shape["frame"] for shape in api.get(path).json()["shapes"]] == [0]
+
+
+def test_a_label_and_its_attribute_can_be_changed_and_keep_their_ids(api: Api) -> None:
+    spec = {"name": "n", "mutable": False, "input_type": "select", "values": ["a", "b"]}
+    body = {"name": "changes", "labels": [{"name": "old", "attributes": [spec]}]}
+    project = api.call("POST", "/api/projects", json=body).json()["id"]
+    (label,) = api.get(f"/api/labels?project_id={project}").json()["results"]
+    attribute = {**label["attributes"][0], "values": ["a", "b", "c"]}
+    change = {"id": label["id"], "name": "new", "attributes": [attribute]}
+    assert api.call("PATCH", f"/api/projects/{project}", json={"labels": [change]}).status_code == 200
+    assert api.get(f"/api/labels/{label['id']}").json() == {**label, "name": "new", "attributes": [attribute]}
 
 
 def test_deleting_a_label_deletes_its_annotations(api: Api, make_task) -> None:

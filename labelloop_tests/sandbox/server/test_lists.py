@@ -37,6 +37,7 @@ def test_a_page_has_the_size_that_was_asked_for(api: Api, project: int, size: st
     ('filter={"==":[{"var":"subset"},"test"]}', 7),
     ('filter={"and":[{"==":[{"var":"subset"},"test"]},{"in":["1",{"var":"name"}]}]}', 2),
     ('filter={"or":[{"==":[{"var":"name"},"page 3"]},{"==":[{"var":"name"},"page 4"]}]}', 2),
+    ('filter={"in":[{"var":"name"},["page 3","page 4","page 99"]]}', 2),
     ('filter={"!":[{"==":[{"var":"subset"},"test"]}]}', 6),
     ('filter={">=":[{"var":"updated_date"},"2100-01-01"]}', 0),
     ('filter={"<=":["2000-01-01",{"var":"updated_date"},"2100-01-01T00:00:00Z"]}', 13),

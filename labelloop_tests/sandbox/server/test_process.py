@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -93,6 +94,17 @@ def test_a_creation_that_a_kill_interrupted_is_finished_by_the_next_process(own:
     own.start()
     assert _api(own).wait(rq_id)["status"] == "finished"
     assert _api(own).get(f"/api/tasks/{task_id}").json()["size"] == 30
+
+
+def test_a_creation_that_was_done_but_not_yet_reported_is_not_done_twice(own: SandboxServer) -> None:
+    task_id, _ = _fill(_api(own))
+    own.kill()
+    with sqlite3.connect(own.data / "sandbox.sqlite3") as connection:
+        connection.execute("UPDATE requests SET status = 'started', finished_date = NULL, expiry_date = NULL")
+    own.start()
+    assert _api(own).wait(f"action=create&target=task&target_id={task_id}")["status"] == "finished"
+    task = _api(own).get(f"/api/tasks/{task_id}").json()
+    assert (task["size"], task["jobs"]["count"]) == (1, 1)
 
 
 def test_an_upload_that_a_kill_interrupted_leaves_a_task_of_size_zero(own: SandboxServer) -> None:

@@ -135,9 +135,24 @@ def test_tus_goes_on_where_it_stopped(api: Api) -> None:
     assert api.get(f"/api/tasks/{task_id}/data?type=frame&quality=original&number=0").content == content
 
 
-def test_a_tus_name_that_climbs_out_is_refused(api: Api) -> None:
-    refused = _tus(api, api.new_task(), "../evil.jpg", 5)
-    assert (refused.status_code, refused.text) == (400, '"File name ../evil.jpg is not allowed"')
+@pytest.mark.parametrize("name", ["../evil.jpg", "/etc/evil.jpg", "a\r\nSet-Cookie: x.jpg"])
+def test_a_tus_name_that_climbs_out_or_breaks_a_header_is_refused(api: Api, name: str) -> None:
+    refused = _tus(api, api.new_task(), name, 5)
+    assert (refused.status_code, refused.text) == (400, f'"File name {name} is not allowed"')
+
+
+def test_a_tus_name_with_a_folder_fails_at_the_first_piece_as_in_cvat(api: Api) -> None:
+    reply = _tus(api, api.new_task(), "k1/x.jpg", 5)
+    assert reply.status_code == 201
+    assert _piece(api, reply.headers["Location"].removeprefix(api.url), 0, b"12345")[0] == 500
+
+
+def test_a_tus_name_in_any_script_is_kept(api: Api) -> None:
+    task_id, content = api.new_task(), encoded()
+    path = _tus(api, task_id, "ünï 図.jpg", len(content)).headers["Location"].removeprefix(api.url)
+    assert _piece(api, path, 0, content)[0] == 204
+    assert api.finish(task_id)["status"] == "finished"
+    assert api.names(task_id) == ["ünï 図.jpg"]
 
 
 @pytest.mark.parametrize(("segment_size", "ranges"), [

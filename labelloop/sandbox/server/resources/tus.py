@@ -4,11 +4,13 @@ import base64
 import binascii
 import io
 import sqlite3
+import sys
 import uuid
+from email.header import Header
 
 from starlette.responses import Response
 
-from labelloop.sandbox.server.errors import Refusal, bare, not_found
+from labelloop.sandbox.server.errors import Refusal, bare, crash, not_found
 from labelloop.sandbox.server.replies import empty_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
@@ -24,7 +26,8 @@ def create(call: Call, task: Row, data: Row) -> Response:
         Refusal: 400 for a name that climbs out of its folder, 409 for one that is taken.
     """
     name = _file_name(call)
-    if ".." in name.replace("\\", "/").split("/") or name.startswith("/"):
+    climbs = ".." in name.replace("\\", "/").split("/") or name.startswith("/")
+    if climbs or not name.isprintable():
         text = {"Content-Type": "text/plain"}
         raise Refusal(400, f'"File name {name} is not allowed"', plain=True, headers=text)
     if call.store.first("client_files", data_id=data["id"], name=name) is not None:
@@ -35,7 +38,7 @@ def create(call: Call, task: Row, data: Row) -> Response:
     length, blob = int(call.request.headers["upload-length"]), call.world.blobs.write(io.BytesIO())
     call.store.insert("partial_files", id=file_id, data_id=data["id"], name=name, length=length, blob=blob)
     location = f"{call.base}/api/tasks/{task['id']}/data/{file_id}"
-    return empty_reply(201, headers={**HEADERS, "Location": location, "Upload-Filename": name})
+    return empty_reply(201, headers={**HEADERS, "Location": location, "Upload-Filename": _in_header(name)})
 
 
 def head(call: Call) -> Response:
@@ -46,12 +49,14 @@ def head(call: Call) -> Response:
 
 
 def patch(call: Call) -> Response:
-    """Add a piece; the last one makes the file one of the task's.
+    """Add a piece; the last one makes the file one of the task's. A piece from elsewhere than the end is a 409.
 
     Raises:
-        Refusal: 409, when the piece does not begin where the file ends.
+        Refusal: 500 for a name with a folder in it, over which CVAT falls.
     """
     file = _partial(call)
+    if "/" in file["name"]:
+        raise crash()
     offset = call.request.headers.get("upload-offset", "")
     if offset != str(call.world.blobs.size(file["blob"])):
         return empty_reply(409, headers=HEADERS)
@@ -68,6 +73,15 @@ def _complete(call: Call, file: Row) -> None:
             call.store.insert("client_files", data_id=file["data_id"], name=file["name"], blob=file["blob"])
     except sqlite3.IntegrityError as error:
         raise bare(409, "File with same name already exists") from error
+
+
+def _in_header(name: str) -> str:
+    """A name as Django writes it into a header, which holds Latin-1 and nothing else."""
+    try:
+        name.encode("latin-1")
+    except UnicodeEncodeError:
+        return Header(name, "utf-8", maxlinelen=sys.maxsize).encode()
+    return name
 
 
 def _partial(call: Call) -> Row:

@@ -33,6 +33,8 @@ class Creator:
         if task is None:
             raise LookupError("Task matching query does not exist.")
         options, data = request["payload"], self.store.find("data", id=task["data_id"])[0]
+        if data["size"]:  # a process that died after the last step, before it said so
+            return {}
         files = {row["name"]: row["blob"] for row in self.store.find("client_files", data_id=data["id"])}
         names = _kept(arranged(list(self._pictures(files)), options), options)
         frames = [self._frame(files, name) for name in names]

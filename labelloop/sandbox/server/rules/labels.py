@@ -56,8 +56,10 @@ def change(store: Store, label: Row, item: Row) -> None:
         store.update("labels", label["id"], **values)
     known = {spec["id"]: spec for spec in store.find("attributes", label_id=label["id"])}
     for spec in _listed(item, "attributes"):
-        if spec.get("id") not in known:
-            _add_attribute(store, label["id"], spec)
+        if spec.get("id") in known:
+            store.update("attributes", spec["id"], **_attribute({**known[spec["id"]], **spec}))
+        else:
+            store.insert("attributes", label_id=label["id"], **_attribute(spec))
 
 
 def delete(store: Store, label: Row) -> None:
@@ -87,19 +89,21 @@ def _create(store: Store, item: Row, owner: Row, parent_id: int | None) -> None:
         type=validation.choice(item, "type", TYPES, "any"), svg=str(item.get("svg") or ""), **owner,
     )  # fmt: skip
     for spec in _listed(item, "attributes"):
-        _add_attribute(store, label_id, spec)
+        store.insert("attributes", label_id=label_id, **_attribute(spec))
     for child in _listed(item, "sublabels"):
         _create(store, child, owner, label_id)
 
 
-def _add_attribute(store: Store, label_id: int, spec: Row) -> None:
-    choices = [str(value) for value in spec.get("values") or [""]]
-    store.insert(
-        "attributes", label_id=label_id, name=validation.text(spec, "name", most=64, blank=False),
-        mutable=int(bool(spec.get("mutable"))),
-        input_type=validation.choice(spec, "input_type", INPUT_TYPES, "text"),
-        default_value=str(spec.get("default_value") or choices[0]), choices=choices,
-    )  # fmt: skip
+def _attribute(spec: Row) -> Row:
+    """The columns of an attribute specification."""
+    choices = [str(value) for value in spec.get("values") or spec.get("choices") or [""]]
+    return {
+        "name": validation.text(spec, "name", most=MOST_CHARACTERS, blank=False),
+        "mutable": int(bool(spec.get("mutable"))),
+        "input_type": validation.choice(spec, "input_type", INPUT_TYPES, "text"),
+        "default_value": str(spec.get("default_value") or choices[0]),
+        "choices": choices,
+    }
 
 
 def _listed(body: Row, name: str) -> list[Row]:

@@ -1,27 +1,9 @@
-"""The checks an annotation passes on its way in, with CVAT's words, and the defaults that complete it."""
-
-from collections.abc import Callable, Collection
-from typing import Any
+"""Annotations on their way in: checked, and completed with CVAT's defaults."""
 
 from labelloop.sandbox.server.errors import Refusal, invalid
+from labelloop.sandbox.server.rules import shape_checks
 from labelloop.sandbox.server.serializers.annotation import KINDS, Specs
 from labelloop.sandbox.server.store import Row
-from labelloop.sandbox.server.validation import REQUIRED
-
-TYPES = ("rectangle", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton")
-
-LENGTHS: dict[str, Callable[[int], bool]] = {
-    "rectangle": lambda n: n == 4,
-    "ellipse": lambda n: n == 4,
-    "polygon": lambda n: n >= 6 and n % 2 == 0,
-    "polyline": lambda n: n >= 4 and n % 2 == 0,
-    "points": lambda n: n >= 2 and n % 2 == 0,
-    "cuboid": lambda n: n == 16,
-    "mask": lambda n: n >= 5,
-    "skeleton": lambda n: n == 0,
-}
-
-Errors = dict[str, list[Any]]
 
 
 def checked(body: Row, specs: Specs, *, with_ids: bool) -> dict[str, list[Row]]:
@@ -30,7 +12,7 @@ def checked(body: Row, specs: Specs, *, with_ids: bool) -> dict[str, list[Row]]:
     Args:
         body: The request; kinds that are missing are empty.
         specs: Attribute specifications of the labels that may be used.
-        with_ids: Whether annotations may have ids; those that are made anew may not.
+        with_ids: Whether annotations have ids: those that are there do, those that are made anew do not.
 
     Raises:
         Refusal: 400, which tells for each annotation what is wrong with it.
@@ -39,7 +21,7 @@ def checked(body: Row, specs: Specs, *, with_ids: bool) -> dict[str, list[Row]]:
     items: dict[str, list[Row]] = {}
     for kind in KINDS:
         given = body.get(kind) or []
-        errors = [_errors(kind, item, with_ids=with_ids) for item in given]
+        errors = shape_checks.of_list(kind, given, with_ids=with_ids)
         if any(errors):
             raise Refusal(400, {kind: errors})
         items[kind] = [complete[kind](item) for item in given]
@@ -47,44 +29,6 @@ def checked(body: Row, specs: Specs, *, with_ids: bool) -> dict[str, list[Row]]:
         for item in items[kind]:
             _check_label(item, specs)
     return items
-
-
-def _errors(kind: str, item: Any, *, with_ids: bool) -> Errors:
-    """What is wrong with one annotation, by field."""
-    if not isinstance(item, dict):
-        return {"non_field_errors": ["Invalid data. Expected a dictionary."]}
-    errors = _missing(item, ("label_id", "frame", *(("type",) if kind == "shapes" else ())))
-    if "frame" not in errors and not _is_index(item["frame"]):
-        errors["frame"] = ["A valid integer is required."]
-    if not with_ids and item.get("id") is not None:
-        errors["id"] = ["must be absent"]
-    if kind == "shapes":
-        errors.update(_shape_errors(item))
-    if kind == "tracks":
-        found = [_missing(shape, ("type", "frame")) | _shape_errors(shape) for shape in item.get("shapes") or []]
-        errors.update({"shapes": found} if any(found) else {})
-    return errors
-
-
-def _is_index(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _missing(item: Row, names: Collection[str]) -> Errors:
-    return {name: [REQUIRED] for name in names if item.get(name) is None}
-
-
-def _shape_errors(item: Row) -> Errors:
-    kind, points = item.get("type"), item.get("points") or []
-    if kind is None:
-        return {}
-    if kind not in TYPES:
-        return {"type": [f'"{kind}" is not a valid choice.']}
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in points):
-        return {"points": ["A valid number is required."]}
-    if item.get("source") == "":
-        return {"source": ["This field may not be blank."]}
-    return {} if LENGTHS[kind](len(points)) else {"points": [f"invalid length for shape type '{kind}'"]}
 
 
 def _check_label(item: Row, specs: Specs) -> None:

@@ -18,7 +18,7 @@ Specs = Mapping[int, Sequence[Row]]  # attribute specifications by label id
 
 def written(items: Mapping[str, Sequence[Row]]) -> Row:
     """What a write stored, as given."""
-    return {"version": 0, **{kind: list(items.get(kind, ())) for kind in KINDS}}
+    return {"version": 0, **{kind: [_in_order(item) for item in items.get(kind, ())] for kind in KINDS}}
 
 
 def read(rows: Mapping[str, Sequence[Row]], specs: Specs) -> Row:
@@ -29,6 +29,13 @@ def read(rows: Mapping[str, Sequence[Row]], specs: Specs) -> Row:
         "shapes": [_shape({**row["body"], "id": row["id"]}, specs) for row in rows["shapes"]],
         "tracks": [_track({"id": row["id"], **row["body"]}, specs) for row in rows["tracks"]],
     }
+
+
+def _in_order(item: Row) -> Row:
+    """An annotation with its id where CVAT writes it: before the frame."""
+    keys = [key for key in item if key != "id"]
+    place = keys.index("frame")
+    return {key: item[key] for key in [*keys[:place], "id", *keys[place:]]}
 
 
 def _item(body: Row, specs: Specs, *, mutable: bool | None = None) -> Row:

@@ -1,0 +1,70 @@
+"""The graph as the design has it: a renamed asset, a lost dependency or a job that misses a step shows here."""
+
+import dagster as dg
+import pytest
+
+from labelloop.core.verdict import FINDINGS
+from labelloop.definitions import defs
+
+GRAPH = {
+    "source_images": set(),
+    "cvat_pull": set(),
+    "splits": {"source_images", "cvat_pull"},
+    "embeddings": {"splits"},
+    "zcore_scores": {"embeddings"},
+    "holdout_batch": {"splits"},
+    "annotated_holdout": {"holdout_batch"},
+    "batch": {"embeddings", "zcore_scores"},
+    "annotated_batch": {"batch"},
+    "trained_model": {"annotated_batch"},
+    "eval_report": {"trained_model", "annotated_holdout"},
+    "failure_mined_batch": {"eval_report", "embeddings", "zcore_scores"},
+}
+ITERATION = {"batch", "annotated_batch", "trained_model", "eval_report", "failure_mined_batch"}
+JOBS = {
+    "prepare_pool": {"source_images", "cvat_pull", "splits", "embeddings", "zcore_scores"},
+    "send_holdout": {"holdout_batch"},
+    "take_holdout": {"annotated_holdout"},
+    "next_batch": {"batch"},
+    "label_loop": {"annotated_batch", "trained_model", "eval_report", "failure_mined_batch"},
+    "take_batch": {"annotated_batch"},
+}
+
+
+def names(keys: set[dg.AssetKey]) -> set[str]:
+    return {key.to_user_string() for key in keys}
+
+
+def test_the_graph_is_the_one_of_the_design() -> None:
+    graph = defs.resolve_asset_graph()
+    assert {key.to_user_string(): names(graph.get(key).parent_keys) for key in graph.get_all_asset_keys()} == GRAPH
+
+
+def test_no_asset_depends_on_a_name_that_nobody_makes() -> None:
+    assert defs.resolve_asset_graph().unexecutable_asset_keys == set()
+
+
+@pytest.mark.parametrize("name", GRAPH)
+def test_every_asset_reads_well_in_the_ui(name: str) -> None:
+    node = defs.resolve_asset_graph().get(dg.AssetKey(name))
+    assert node.description
+    assert node.owners
+    assert node.kinds
+    assert node.group_name == ("iteration" if name in ITERATION else "pool")
+    assert (node.partitions_def is not None) == (name in ITERATION)
+
+
+@pytest.mark.parametrize(("job", "assets"), JOBS.items())
+def test_each_job_holds_its_part_of_the_loop(job: str, assets: set[str]) -> None:
+    assert names(defs.get_job_def(job).asset_layer.executable_asset_keys) == assets
+
+
+@pytest.mark.parametrize("job", ["label_loop", "take_batch"])
+def test_labels_are_never_taken_without_their_checks(job: str) -> None:
+    assert "batch_labels" in {node.name for node in defs.get_job_def(job).nodes}
+
+
+def test_exactly_the_findings_that_forbid_training_block() -> None:
+    graph = defs.resolve_asset_graph()
+    blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
+    assert blocking == dict(FINDINGS)

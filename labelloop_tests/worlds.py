@@ -1,0 +1,104 @@
+"""A project on disk with everything a user has: settings, images, labels, a server, a database. Only YOLO is a fake."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from labelloop.adapters import mongod, sandbox_server
+from labelloop.definitions import defs
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.project import Project, ProjectResource
+from labelloop.sandbox.annotator import HiddenTruth, annotate_open_tasks
+from labelloop.sandbox.scenes.dataset import write_scenes
+from labelloop_tests.fakes import MemorisingDetector
+
+SCENES = 40
+
+
+@dataclass
+class World:
+    """A project and a Dagster instance; `run` is `dagster job execute` in this process."""
+
+    folder: Path
+    instance: dg.DagsterInstance
+    cvat: CvatResource = field(default_factory=CvatResource)
+
+    @property
+    def now(self) -> Project:
+        return Project(self.folder / "labelloop.yaml")
+
+    def configure(self, **changes: Any) -> None:
+        path = self.folder / "labelloop.yaml"
+        content = yaml.safe_load(path.read_text()) if path.is_file() else {}
+        path.write_text(yaml.safe_dump(content | changes))
+
+    def run(self, job: str, iteration: str | None = None, **config: Any) -> dg.ExecuteInProcessResult:
+        resources = {
+            "project": ProjectResource(config_path=str(self.folder / "labelloop.yaml")),
+            "dataset": DatasetResource(),
+            "cvat": self.cvat,
+            "detector": MemorisingDetector(),
+        }
+        # As a tag, the way the terminal gives it: the partition need not be registered.
+        tags = {"dagster/partition": iteration} if iteration else {}
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        return defs.get_job_def(job).execute_in_process(
+            instance=self.instance, tags=tags, resources=resources, raise_on_error=False, run_config=quiet | config
+        )
+
+    def turn(self, jobs: Sequence[tuple[str, str | None]]) -> None:
+        """Run jobs that have to succeed."""
+        for job, iteration in jobs:
+            result = self.run(job, iteration)
+            assert result.success, failure_of(result)
+
+    def annotate(self) -> None:
+        now = self.now
+        truth = HiddenTruth(now.ledger.source_labels(), frozenset(now.ledger.samples()["sample_id"]))
+        annotate_open_tasks(
+            self.cvat.server(now), now.settings.project_name, truth, now.settings.annotators, now.settings.seed
+        )
+
+    def close(self) -> None:
+        home = self.now.home
+        mongod.shut_down(home)
+        sandbox_server.shut_down(home)
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    """First line a person sees of why a run failed."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            return failure.user_failure_data.description if failure.user_failure_data else str(failure.error)
+    return ""
+
+
+def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    """What the page of an asset shows after a run."""
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def make_world(folder: Path, **settings: Any) -> World:
+    """A project of digit scenes in replay."""
+    write_scenes(folder / "scenes", count=SCENES, seed=3, side=96)
+    (folder / ".labelloop").mkdir()
+    world = World(folder, dg.DagsterInstance.ephemeral())
+    world.configure(
+        name=f"scenes-{uuid.uuid4().hex[:8]}",
+        sandbox="replay",
+        source={"type": "voc", "path": "scenes"},
+        batch={"budget": 6, "golden_per_batch": 1},
+        splits={"golden": 3.0},
+        zcore={"n_sample": 300},
+        annotation={"segment_size": 5},
+        **settings,
+    )
+    return world
