@@ -19,7 +19,9 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URI of a real mongod for the whole session; FiftyOne is pointed at it before anything imports it."""
     folder = tmp_path_factory.mktemp("database")
     home = Home(project=folder, root=folder, media_root=folder)
-    uri = mongod.ensure(home, environ={"PATH": os.environ.get("PATH", "")})
+    own = mongod.ensure(home, environ={"PATH": os.environ.get("PATH", "")})
+    # Without labelloop's mark it counts as a server that the user named, and every home of the session takes it.
+    uri = own.replace(f"&{mongod.OURS}", "")
     os.environ["FIFTYONE_DATABASE_URI"] = uri
     os.environ["FIFTYONE_DATABASE_NAME"] = "labelloop_tests"
     yield uri

@@ -9,13 +9,15 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from labelloop.adapters import mongod, sandbox_server
+from labelloop.adapters import sandbox_server
+from labelloop.adapters.files.home import Home
 from labelloop.definitions import defs
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.sandbox.annotator import HiddenTruth, annotate_open_tasks
 from labelloop.sandbox.scenes.dataset import write_scenes
+from labelloop.settings.yaml_file import CONFIG_NAME
 from labelloop_tests.fakes import MemorisingDetector
 
 SCENES = 40
@@ -31,16 +33,25 @@ class World:
 
     @property
     def now(self) -> Project:
-        return Project(self.folder / "labelloop.yaml")
+        return Project(self.folder / CONFIG_NAME)
 
     def configure(self, **changes: Any) -> None:
-        path = self.folder / "labelloop.yaml"
+        path = self.folder / CONFIG_NAME
         content = yaml.safe_load(path.read_text()) if path.is_file() else {}
         path.write_text(yaml.safe_dump(content | changes))
 
+    def run_asset(self, name: str, iteration: str) -> dg.ExecuteInProcessResult:
+        """Materialise one asset alone, as people do in the UI, past the checks of its job."""
+        return self._execute(
+            dg.define_asset_job(f"only_{name}", [name]).resolve(asset_graph=defs.resolve_asset_graph()), iteration, {}
+        )
+
     def run(self, job: str, iteration: str | None = None, **config: Any) -> dg.ExecuteInProcessResult:
+        return self._execute(defs.get_job_def(job), iteration, config)
+
+    def _execute(self, job: dg.JobDefinition, iteration: str | None, config: dict) -> dg.ExecuteInProcessResult:
         resources = {
-            "project": ProjectResource(config_path=str(self.folder / "labelloop.yaml")),
+            "project": ProjectResource(config_path=str(self.folder / CONFIG_NAME)),
             "dataset": DatasetResource(),
             "cvat": self.cvat,
             "detector": MemorisingDetector(),
@@ -48,7 +59,7 @@ class World:
         # As a tag, the way the terminal gives it: the partition need not be registered.
         tags = {"dagster/partition": iteration} if iteration else {}
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        return defs.get_job_def(job).execute_in_process(
+        return job.execute_in_process(
             instance=self.instance, tags=tags, resources=resources, raise_on_error=False, run_config=quiet | config
         )
 
@@ -66,9 +77,7 @@ class World:
         )
 
     def close(self) -> None:
-        home = self.now.home
-        mongod.shut_down(home)
-        sandbox_server.shut_down(home)
+        sandbox_server.shut_down(Home.of(self.folder / CONFIG_NAME))
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:

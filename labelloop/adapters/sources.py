@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 from defusedxml.ElementTree import parse
@@ -55,9 +55,9 @@ def read_source(settings: SourceSettings, project: Path) -> Source:
 
 def _voc_names(files: list[Path], images: Path) -> dict[Path, list[str]]:
     """What an image may be called in XML files and lists: its path, and its name alone if no other image has it."""
-    alike = Counter(path.stem for path in files)
-    paths = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
-    return {path: [name, *([path.stem] if alike[path.stem] == 1 else [])] for path, name in paths.items()}
+    names = {path: path.relative_to(images).with_suffix("").as_posix() for path in files}
+    alike = Counter(PurePosixPath(name).name for name in set(names.values()))
+    return {path: [name, *([path.stem] if alike[path.stem] == 1 else [])] for path, name in names.items()}
 
 
 def _read_voc(names: Mapping[Path, Sequence[str]], annotations: Path, splits: Path) -> Source:

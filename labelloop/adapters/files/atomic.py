@@ -26,7 +26,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         LabelloopError: If the disk is full or the folder cannot be written; `path` is as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _explain(error, path) from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
     try:
         with temporary.open("wb") as file:

@@ -1,30 +1,39 @@
-"""Ultralytics as a library: it installs nothing, reports nothing, and keeps its settings in the home."""
+"""Ultralytics as a library: it installs nothing, downloads nothing by itself, reports nothing."""
 
 import os
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
+
+# What ultralytics would write to or send to if the package happens to be installed.
+REPORTERS = ("sync", "tensorboard", "wandb", "mlflow", "comet", "clearml", "neptune", "dvc", "raytune", "hub")
+FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
 
 
 def prepare(folder: Path) -> None:
-    """Set what ultralytics reads at import; to be called before its first import."""
+    """Set what ultralytics reads at import, with its own settings in `folder`; to be called before its first import."""
     folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(
         YOLO_AUTOINSTALL="false",
+        YOLO_OFFLINE="true",
         YOLO_CONFIG_DIR=str(folder),
         YOLO_VERBOSE="false",
         MPLCONFIGDIR=str(folder / "matplotlib"),
         # On shared cores waiting threads should sleep, not spin.
         OMP_WAIT_POLICY=os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
     )
+    # With this key in the environment ultralytics uploads every training to its platform.
+    os.environ.pop("ULTRALYTICS_API_KEY", None)
+    _place_fonts(folder / "Ultralytics")
 
 
 def quiet() -> None:
     """Switch off what ultralytics would send or write elsewhere; imports ultralytics."""
     from ultralytics import settings
 
-    settings.update(
-        {name: False for name in ("sync", "tensorboard", "wandb", "mlflow", "comet", "clearml", "neptune", "dvc",
-                                  "raytune", "hub") if name in settings}
-    )  # fmt: skip
+    switched_on = {name: False for name in REPORTERS if settings.get(name)}
+    if switched_on:  # every update rewrites a file that other processes read
+        settings.update(switched_on)
 
 
 def pick_device(wanted: str) -> str:
@@ -36,3 +45,15 @@ def pick_device(wanted: str) -> str:
     if torch.cuda.is_available():
         return "0"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _place_fonts(folder: Path) -> None:
+    """Put a font where ultralytics looks for Arial: it asks the network for it whenever it opens a data set."""
+    folder.mkdir(exist_ok=True)
+    matplotlib = find_spec("matplotlib")
+    if matplotlib is None or matplotlib.origin is None:
+        return
+    font = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    for name in FONTS:
+        if font.is_file() and not (folder / name).is_file():
+            shutil.copyfile(font, folder / name)

@@ -1,18 +1,21 @@
 """Predictions in bulk, as one frame."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import ExifTags, Image, ImageOps
 
 from labelloop.adapters.yolo.environment import pick_device
-from labelloop.adapters.yolo.weights import load
+from labelloop.adapters.yolo.weights import class_names, load
 from labelloop.core.errors import ModelError
 
 COLUMNS = ["sample_id", "label", "x1", "y1", "x2", "y2", "score"]
-CHUNK = 64
+BATCH = 16  # images in one pass
+REPORTS = 20  # how often at most on_progress is told
 
 
 def predict(
@@ -34,43 +37,68 @@ def predict(
         confidence: Predictions below this are left out.
         imgsz: Side of the square the network sees, in pixels.
         device: `auto`, `cpu`, `0`, …
-        on_progress: Told how many of how many images are done.
+        on_progress: Told how many of how many images are done, now and then.
 
     Returns:
         sample_id, label, x1, y1, x2, y2 (pixels of the upright image), score; in the order of `images`, best first.
+        What is found in an image depends neither on the other images nor on their order.
 
     Raises:
-        ModelError: If the model's classes are not those of the schema.
+        ModelError: If the model's classes are not those of the schema, or an image cannot be read.
     """
     model: Any = load(weights)
     names = class_names(model, classes, weights)
-    rows: list[pd.DataFrame] = []
-    for start in range(0, len(images), CHUNK):
-        chunk = images[start : start + CHUNK]
-        results = model.predict(
-            [str(path) for _, path in chunk],
-            conf=confidence,
-            imgsz=imgsz,
-            device=pick_device(device),
-            batch=16,
-            verbose=False,
-            save=False,
-        )
-        rows += [_frame(sample_id, result, names) for (sample_id, _), result in zip(chunk, results, strict=True)]
-        on_progress(min(start + CHUNK, len(images)), len(images))
-    filled = [frame for frame in rows if len(frame)]
+    settings = {"conf": confidence, "imgsz": imgsz, "device": pick_device(device), "verbose": False, "save": False}
+    frames: dict[int, pd.DataFrame] = {}
+    for rows in _batches([path for _, path in images]):
+        results = model.predict([_upright(images[row][1]) for row in rows], **settings)
+        for row, result in zip(rows, results, strict=True):
+            frames[row] = _frame(images[row][0], result, names)
+        if _worth_telling(len(frames) - len(rows), len(frames), len(images)):
+            on_progress(len(frames), len(images))
+    filled = [frames[row] for row in range(len(images)) if len(frames[row])]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
 
 
-def class_names(model: Any, classes: Sequence[str], weights: Path) -> list[str]:
-    """Names of a model's classes, refused unless they are how the schema begins."""
-    names = [model.names[number] for number in sorted(model.names)]
-    if names != list(classes[: len(names)]):
-        raise ModelError(
-            f"{weights} knows the classes {', '.join(names)}, the schema has {', '.join(classes)}",
-            "Train a model with label_loop, or name weights that fit.",
-        )
-    return names
+def _batches(paths: Sequence[Path]) -> Iterator[list[int]]:
+    """Positions of images of one shape, BATCH at a time.
+
+    In a mixed batch ultralytics pads all images to a square, in a uniform one it does not: an image's predictions
+    would depend on its neighbours.
+    """
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for row, path in enumerate(paths):
+        by_size.setdefault(_upright_size(path), []).append(row)
+    for rows in by_size.values():
+        for start in range(0, len(rows), BATCH):
+            yield rows[start : start + BATCH]
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    """Width and height after the EXIF rotation; reads the header only."""
+    with _opened(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in {5, 6, 7, 8}
+        return (image.height, image.width) if turned else (image.width, image.height)
+
+
+def _upright(path: Path) -> Image.Image:
+    """The image as people see it."""
+    with _opened(path) as image:
+        return ImageOps.exif_transpose(image)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as image:
+            yield image
+    except (OSError, SyntaxError) as error:  # Pillow's decoders raise SyntaxError for some damaged files
+        raise ModelError(f"{path} cannot be read: {error}", "Restore the image and run the step again.") from error
+
+
+def _worth_telling(before: int, done: int, total: int) -> bool:
+    """Whether another `REPORTS`-th of the work is done; at the end always."""
+    return before * REPORTS // total < done * REPORTS // total
 
 
 def _frame(sample_id: str, result: Any, names: Sequence[str]) -> pd.DataFrame:

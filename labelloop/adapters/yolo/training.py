@@ -1,19 +1,21 @@
 """Training that can be killed at any moment and goes on when it is started again."""
 
 import json
+import math
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from labelloop.adapters.files.atomic import write_json
-from labelloop.adapters.yolo.environment import pick_device, quiet
-from labelloop.adapters.yolo.weights import load
+from labelloop.adapters.yolo.environment import pick_device
+from labelloop.adapters.yolo.layout import read_classes, require_all_read
+from labelloop.adapters.yolo.run_state import History, OnEpoch, Stage, labels_hash, stage_of
+from labelloop.adapters.yolo.weights import fingerprint, load, publish
 from labelloop.core.errors import ModelError
 
-OnEpoch = Callable[[int, int, dict[str, float]], None]
+WEIGHTS, OUTCOME, REQUEST = "final.pt", "outcome.json", "request.json"
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,25 @@ class TrainRequest:
     cache: str
     workers: int
 
+    def identity(self) -> dict[str, Any]:
+        """All that decides what the training gives; where files lie and what it runs on do not."""
+        content = asdict(self)
+        for name in ("data", "folder", "device", "cache", "workers"):
+            del content[name]
+        return content | {"start": fingerprint(self.start), "labels": labels_hash(self.data)}
+
 
 @dataclass(frozen=True)
 class TrainOutcome:
     """What a training gave.
 
     Attributes:
-        weights: The last checkpoint. Not the "best": val would pick the weights that it scores afterwards.
+        weights: The model after its last epoch, without optimiser. Not the "best": val would pick what it scores.
         epochs: Epochs in all.
-        seconds: Of this process.
+        seconds: Of the process that finished it.
         resumed: Whether an interrupted run went on.
         losses: One record for each epoch: epoch, box, cls, dfl.
+        classes: Names of the classes, in the order of their ids.
     """
 
     weights: Path
@@ -58,66 +68,92 @@ class TrainOutcome:
     seconds: float
     resumed: bool
     losses: list[dict[str, float]]
+    classes: tuple[str, ...] = ()
 
 
 def train(request: TrainRequest, *, on_epoch: OnEpoch) -> TrainOutcome:
-    """Train, or go on with a training that was interrupted.
+    """Train, go on with a training that was interrupted, or give what a finished one gave.
+
+    Args:
+        request: What to train; another request in the same folder starts anew.
+        on_epoch: Told the epoch, their number, and the losses after each epoch.
 
     Raises:
-        ModelError: If the weights to start from cannot be loaded, or nothing came out.
+        ModelError: If the weights to start from cannot be loaded, an image cannot be read, or nothing came out.
     """
-    quiet()
     started = time.monotonic()
     last = request.folder / "weights" / "last.pt"
-    resumed = _resumable(last)
-    if not resumed:
+    if not _same_request(request):
         shutil.rmtree(request.folder, ignore_errors=True)
-    model: Any = load(last if resumed else request.start)
-    history = _History(request.folder / "losses.json", request.epochs, on_epoch)
+        write_json(request.folder / REQUEST, request.identity())
+    if (request.folder / OUTCOME).is_file():
+        return _read_outcome(request.folder)
+    history = History(request.folder / "losses.json", request.epochs, on_epoch)
+    stage = stage_of(last, request.epochs)
+    if stage is not Stage.TRAINED:
+        _run(request, history, last if stage is Stage.INTERRUPTED else None)
+    _require_model(last, history)
+    publish(last, request.folder / WEIGHTS)
+    return _write_outcome(
+        TrainOutcome(
+            weights=request.folder / WEIGHTS,
+            epochs=request.epochs,
+            seconds=time.monotonic() - started,
+            resumed=stage is not Stage.UNUSABLE,
+            losses=history.records,
+            classes=tuple(read_classes(request.data)),
+        )
+    )
+
+
+def _run(request: TrainRequest, history: History, interrupted: Path | None) -> None:
+    model: Any = load(interrupted or request.start)
+    model.add_callback(
+        "on_train_start",
+        lambda trainer: require_all_read(request.data, "train", trainer.train_loader.dataset.im_files),
+    )
     model.add_callback("on_train_epoch_end", history.note)
-    model.train(**({"resume": True} if resumed else _arguments(request)))
-    if not last.is_file():
-        raise ModelError(f"The training in {request.folder} left no weights", "Look at its log, and run it again.")
-    return TrainOutcome(last, request.epochs, time.monotonic() - started, resumed, history.records)
+    model.train(**_arguments(request), resume=interrupted is not None)
 
 
 def _arguments(request: TrainRequest) -> dict[str, Any]:
-    """Settings that suit small data: a step for each minibatch, no mosaic, no validation while training."""
-    device = pick_device(request.device)
+    """Settings that suit small data: a step for each minibatch, no validation while training.
+
+    Mixed precision stays off: to find out whether a GPU is fit for it, ultralytics downloads a model.
+    """
     return {
         "data": str(request.data), "project": str(request.folder.parent), "name": request.folder.name,
-        "exist_ok": True, "epochs": request.epochs, "imgsz": request.imgsz, "batch": request.batch,
-        "nbs": request.batch, "mosaic": request.mosaic, "fliplr": request.fliplr, "seed": request.seed,
-        "device": device, "amp": False, "workers": request.workers, "patience": 0, "val": False, "plots": False,
-        "cache": False if request.cache == "none" else request.cache, "deterministic": True, "verbose": False,
+        "save_dir": str(request.folder), "exist_ok": True, "epochs": request.epochs, "imgsz": request.imgsz,
+        "batch": request.batch, "nbs": request.batch, "mosaic": request.mosaic, "fliplr": request.fliplr,
+        "seed": request.seed, "device": pick_device(request.device), "amp": False, "workers": request.workers,
+        "patience": 0, "val": False, "plots": False, "deterministic": True, "verbose": False,
+        "cache": False if request.cache == "none" else request.cache,
     }  # fmt: skip
 
 
-def _resumable(last: Path) -> bool:
-    """Whether an interrupted run left a checkpoint that can be read and is not yet the final one."""
+def _require_model(last: Path, history: History) -> None:
     if not last.is_file():
-        return False
-    import torch
-
-    try:
-        state = torch.load(last, map_location="cpu", weights_only=False)
-    except Exception:  # noqa: BLE001  a checkpoint cut off in the middle raises anything; then the run starts anew
-        return False
-    return isinstance(state, dict) and state.get("optimizer") is not None and state.get("epoch", -1) >= 0
+        raise ModelError(f"The training in {last.parents[1]} left no weights", "Look at its log, and run it again.")
+    losses = history.records[-1] if history.records else {}
+    if not all(math.isfinite(value) for value in losses.values()):
+        raise ModelError(
+            f"The training in {last.parents[1]} diverged: {losses}", "Check the labels, or train with other settings."
+        )
 
 
-class _History:
-    """Losses by epoch, on disk, so that a resumed run has those of before."""
+def _same_request(request: TrainRequest) -> bool:
+    path = request.folder / REQUEST
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8")) == request.identity()
 
-    def __init__(self, path: Path, epochs: int, on_epoch: OnEpoch) -> None:
-        self._path, self._epochs, self._on_epoch = path, epochs, on_epoch
-        self.records: list[dict[str, float]] = json.loads(path.read_text("utf-8")) if path.is_file() else []
 
-    def note(self, trainer: Any) -> None:
-        """Callback of ultralytics at the end of an epoch."""
-        epoch = trainer.epoch + 1
-        items = trainer.label_loss_items(trainer.tloss, prefix="")
-        losses = {str(name).strip("/").removesuffix("_loss"): round(float(value), 5) for name, value in items.items()}
-        self.records = [record for record in self.records if record["epoch"] < epoch] + [{"epoch": epoch, **losses}]
-        write_json(self._path, self.records)
-        self._on_epoch(epoch, self._epochs, losses)
+def _write_outcome(outcome: TrainOutcome) -> TrainOutcome:
+    """Written last: where it is, the training is finished."""
+    content = asdict(outcome)
+    del content["weights"]
+    write_json(outcome.weights.with_name(OUTCOME), content)
+    return outcome
+
+
+def _read_outcome(folder: Path) -> TrainOutcome:
+    content = json.loads((folder / OUTCOME).read_text(encoding="utf-8"))
+    return TrainOutcome(weights=folder / WEIGHTS, **content | {"classes": tuple(content["classes"])})

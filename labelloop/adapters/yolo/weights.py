@@ -1,28 +1,44 @@
 """Weights: where they come from, what they are, and how they are made fit to be kept."""
 
 import hashlib
+import http.client
+import logging
+import re
+import shutil
+import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import labelloop
-from labelloop.adapters.files.atomic import replacing
+from labelloop.adapters.files.atomic import replacing, write_bytes
 from labelloop.adapters.yolo.environment import quiet
 from labelloop.core.errors import ModelError
 
 PACKAGED = {"labelloop:digits": Path(labelloop.__file__).parent / "sandbox" / "digits-base.pt"}
+OFFICIAL = re.compile(r"yolo(v8|v9|v10|11|12|26)[a-z]\.pt")
+RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
+
+REMEDY = (
+    "Name a checkpoint (.pt) that is on this machine (for example yolo11n.pt from the Ultralytics releases), "
+    "a model YAML such as yolov8n.yaml, or labelloop:digits."
+)
 
 
 def resolve_weights(wanted: str, folder: Path) -> Path | str:
     """The file or model name that `train.weights` means.
 
     A checkpoint is a pickle, and loading one runs what is in it: only the very file that the user named is taken.
+    The bare name of an official model, which is not on this machine yet, is fetched once into `folder`.
 
     Args:
-        wanted: `labelloop:digits`, a path to a checkpoint (.pt), or a model YAML.
+        wanted: `labelloop:digits`, a path to a checkpoint (.pt), a model YAML, or an official name like yolo11n.pt.
         folder: Relative paths start here.
 
     Raises:
-        ModelError: If there is no such file.
+        ModelError: If there is no such file, and it cannot be fetched either.
     """
     if wanted in PACKAGED:
         return PACKAGED[wanted]
@@ -31,33 +47,51 @@ def resolve_weights(wanted: str, folder: Path) -> Path | str:
         return path.resolve()
     if wanted.endswith((".yaml", ".yml")) and "/" not in wanted:
         return wanted  # an architecture of ultralytics, trained from scratch
-    raise ModelError(
-        f"train.weights: {path} does not exist",
-        "Name a checkpoint (.pt) that is on this machine (for example yolo11n.pt from the Ultralytics releases), "
-        "a model YAML such as yolov8n.yaml, or labelloop:digits.",
-    )
+    if OFFICIAL.fullmatch(wanted):
+        _fetch(wanted, path)
+        return path.resolve()
+    raise ModelError(f"train.weights: {path} does not exist", REMEDY)
 
 
 def fingerprint(start: Path | str) -> str:
     """What weights are, wherever they lie: a hash of the file, or the name of an architecture."""
-    if isinstance(start, str):
-        return start
-    return hashlib.sha256(start.read_bytes()).hexdigest()[:16]
+    path = Path(start)
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else str(start)
 
 
 def load(start: Path | str) -> Any:
-    """A YOLO model from a checkpoint or an architecture.
+    """A YOLO detector from a checkpoint or an architecture.
 
     Raises:
-        ModelError: If the file is damaged or holds something else.
+        ModelError: If the file is missing, damaged or holds something else.
     """
+    if str(start).endswith(".pt") and not Path(start).is_file():  # ultralytics would look for it on the network
+        raise ModelError(f"{start} does not exist", REMEDY)
     quiet()
     from ultralytics import YOLO
 
     try:
-        return YOLO(str(start), task="detect", verbose=False)
+        model = YOLO(str(start), verbose=False)
     except Exception as error:
         raise ModelError(f"{start} cannot be loaded as a YOLO model: {error}", "Name another checkpoint.") from error
+    if model.task != "detect":
+        raise ModelError(f"{start} is a model for '{model.task}', not for boxes", "Name a detection model.")
+    return model
+
+
+def class_names(model: Any, classes: Sequence[str], weights: Path) -> list[str]:
+    """Names of a model's classes; the schema may have grown since it was trained.
+
+    Raises:
+        ModelError: If they are not how the schema begins.
+    """
+    names = [model.names[number] for number in sorted(model.names)]
+    if names != list(classes[: len(names)]):
+        raise ModelError(
+            f"{weights} knows the classes {', '.join(names)}, the schema has {', '.join(classes)}",
+            "Train a model with label_loop, or name weights that fit.",
+        )
+    return names
 
 
 def publish(checkpoint: Path, target: Path) -> None:
@@ -65,12 +99,36 @@ def publish(checkpoint: Path, target: Path) -> None:
     import torch
 
     kept = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    model = kept.get("ema") or kept["model"]
-    model = model.half()
-    model.args = {key: model.args[key] for key in ("imgsz", "task") if key in model.args}
+    model = (kept.get("ema") or kept["model"]).half()
+    arguments = model.args if isinstance(model.args, dict) else vars(model.args)
+    model.args = {key: arguments[key] for key in ("imgsz", "task") if key in arguments}
     model.yaml.pop("yaml_file", None)
+    model.criterion = None
     for parameter in model.parameters():
         parameter.requires_grad = False
-    model.criterion = None
+    origin = {key: kept[key] for key in ("version", "license") if key in kept}
     with replacing(target) as file:
-        torch.save({"model": model, "train_args": dict(model.args)}, file)
+        torch.save({"model": model, "train_args": dict(model.args), **origin}, file)
+
+
+def write_narrow_architecture(target: Path, *, like: str, width: float, classes: int) -> None:
+    """Write the YAML of an architecture of ultralytics with its layers narrowed to `width` times the full size."""
+    quiet()
+    from ultralytics.nn.tasks import yaml_model_load
+
+    content = yaml_model_load(like)
+    depth, _, channels = content["scales"][content.pop("scale")]
+    content.pop("yaml_file")
+    content |= {"nc": classes, "scales": {"n": [depth, width, channels]}}
+    write_bytes(target, yaml.safe_dump(content, sort_keys=False).encode())
+
+
+def _fetch(name: str, target: Path) -> None:
+    """Download an official checkpoint, whole or not at all."""
+    url = f"{RELEASE}/{name}"
+    logging.getLogger(__name__).info("fetching %s", url)
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer, replacing(target) as file:  # noqa: S310  https, fixed
+            shutil.copyfileobj(answer, file)
+    except (OSError, http.client.HTTPException) as error:
+        raise ModelError(f"{name} is not in {target.parent} and {url} cannot be fetched: {error}", REMEDY) from error

@@ -22,7 +22,7 @@ from labelloop.sandbox.server.resources import (
     tus,
     uploads,
     users,
-)  # fmt: skip
+)
 from labelloop.sandbox.server.world import World
 
 Table = dict[str, dict[str, Handler]]

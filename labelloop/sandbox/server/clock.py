@@ -19,10 +19,10 @@ def stamp(moment: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """The moment behind a time stamp.
+    """The moment behind a time stamp, in UTC; one without a time zone is taken to be in it.
 
     Raises:
         ValueError: If the text is no time stamp.
     """
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

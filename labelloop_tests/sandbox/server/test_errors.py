@@ -23,6 +23,8 @@ CASES = {
         ["filter: can't parse filter expression: Unterminated string starting at: line 1 column 2 (char 1)"]),
     "filter by an unknown term": ("GET", '/api/tasks?filter={"==":[{"var":"nope"},1]}', {}, 400,
                                   ["filter: term 'nope' is not supported"]),
+    "filter without arguments": ("GET", '/api/tasks?filter={"!":[]}', {}, 400,
+                                 ["filter: '!' operation with [] arguments is not implemented"]),
     "filter by no date": ("GET", '/api/tasks?filter={"<":[{"var":"updated_date"},"soon"]}', {}, 500, "html"),
     "labels of one name": ("POST", "/api/projects", {"json": {"name": "d", "labels": [{"name": "a"}, {"name": "a"}]}},
                            400, ["All label names must be unique"]),

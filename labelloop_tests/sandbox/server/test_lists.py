@@ -42,6 +42,7 @@ def test_a_page_has_the_size_that_was_asked_for(api: Api, project: int, size: st
     ('filter={">=":[{"var":"updated_date"},"2100-01-01"]}', 0),
     ('filter={"<=":["2000-01-01",{"var":"updated_date"},"2100-01-01T00:00:00Z"]}', 13),
     ('filter={"==":[{"var":"owner"},"nobody"]}', 0),
+    ('filter={"and":[]}', 13),
     ("projectId=1", 13),
 ])  # fmt: skip
 def test_a_filter_leaves_what_it_says(api: Api, project: int, query: str, expected: int) -> None:

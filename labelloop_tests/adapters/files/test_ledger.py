@@ -1,0 +1,346 @@
+import json
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelloop.adapters.files.home import Home
+from labelloop.adapters.files.ledger import HOLDOUT, MANIFEST_COLUMNS, REPORT_COLUMNS, SOURCE, Ledger
+from labelloop.core.errors import LabelError, LabelloopError, MissingStateError
+from labelloop.core.registry import SAMPLE_COLUMNS
+from labelloop.core.schema import Schema
+from labelloop_tests import elsewhere
+from labelloop_tests.core.builders import frame, shape, task, unit_rows
+
+SAMPLE_OF = {"one.jpg": "s1", "two.jpg": "s2"}
+MODEL = "0123abcd"
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(Home.of(tmp_path / "labelloop.yaml", environ={}))
+
+
+def sample_rows(*ids):
+    return pd.DataFrame(
+        {
+            "sample_id": ids, "path": [f"{name}.jpg" for name in ids], "width": 640, "height": 480,
+            "dhash": np.arange(len(ids), dtype="uint64") + np.uint64(2**63 + 1), "source_split": None,
+            "labelled": False,
+        }
+    )  # fmt: skip
+
+
+def rows(*ids, source="coverage"):
+    return [
+        {"rank": rank, "sample_id": each, "source": source, "score": 0.5, "reason": "because"}
+        for rank, each in enumerate(ids, 1)
+    ]
+
+
+def drawing(*points):
+    return [task(frame(0, "one.jpg", shape(1, points=points or (10.0, 10.0, 50.0, 40.0))), frame(1, "two.jpg"))]
+
+
+FRAMES = {
+    "samples": sample_rows("s1", "s2"),
+    "source_labels": pd.DataFrame({"sample_id": ["s1"], "label": ["ü"], "x1": [0.1], "y1": [0.0], "x2": [2.0], "y2": [3.0]}),
+    "splits": pd.DataFrame({"sample_id": ["s1"], "split": ["pool"], "group": [3], "origin": ["hash"]}),
+    "zcore": pd.DataFrame({"sample_id": ["s1"], "zcore": [0.25]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), FRAMES.items())
+def test_tables_come_back_as_they_were(ledger, name, value):
+    for content in (value.iloc[:0], value):
+        getattr(ledger, f"save_{name}")(content)
+        pd.testing.assert_frame_equal(getattr(ledger, name)(), content, check_dtype=False)
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_table_that_was_never_written_says_what_to_run(ledger, name):
+    with pytest.raises(MissingStateError, match=rf"{name}\.parquet is not there yet\. Run the job prepare_pool first"):
+        getattr(ledger, name)()
+
+
+def test_before_the_first_ingest_there_are_no_samples_no_files_no_splits_and_no_classes(ledger):
+    assert list(ledger.samples_or_empty().columns) == SAMPLE_COLUMNS
+    assert ledger.samples_or_empty().empty
+    assert ledger.files().empty
+    assert not ledger.has_splits()
+    assert ledger.schema_or_none() is None
+    assert ledger.iterations() == []
+    assert ledger.selected() == set()
+    assert list(ledger.reports().columns) == REPORT_COLUMNS
+    assert ledger.embedding_version("hog_hsv") is None
+
+
+def test_samples_are_kept_sorted_and_hashes_keep_all_their_bits(ledger):
+    ledger.save_samples(sample_rows("s2", "s1"))
+    assert ledger.samples()["sample_id"].tolist() == ["s1", "s2"]
+    assert ledger.samples()["dhash"].tolist() == [2**63 + 2, 2**63 + 1]
+
+
+def test_files_of_the_source_come_back(ledger):
+    files = pd.DataFrame({"path": ["a", "b"], "bytes": [1, 2], "mtime_ns": [2**62, 3], "sample_id": ["s1", None]})
+    ledger.save_files(files)
+    assert ledger.files()["mtime_ns"].tolist() == [2**62, 3]
+    assert ledger.files()["sample_id"].notna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"), [([], []), (["val"], ["s2", "s4"]), (["val", "test"], ["s1", "s2", "s4"]), (["golden"], [])]
+)
+def test_the_samples_of_a_split_are_sorted(ledger, names, expected):
+    ledger.save_splits(pd.DataFrame({"sample_id": ["s4", "s3", "s2", "s1"], "split": ["val", "pool", "val", "test"]}))
+    assert ledger.has_splits()
+    assert ledger.in_split(*names) == expected
+
+
+def test_the_schema_comes_back_with_its_history(ledger):
+    schema = Schema.first(["cat"]).extend(["cat", "ü"])
+    ledger.save_schema(schema)
+    assert ledger.schema() == ledger.schema_or_none() == schema
+
+
+def test_a_missing_schema_says_what_to_do(ledger):
+    with pytest.raises(MissingStateError, match=r"Set classes in labelloop\.yaml, or Run the job prepare_pool"):
+        ledger.schema()
+
+
+# -- embeddings ------------------------------------------------------------------------------------------------
+
+
+def test_embeddings_come_back_mapped_with_their_ids_and_version(ledger):
+    vectors = unit_rows(3, 5)
+    ledger.save_embeddings("hog_hsv", "1", ["a", "b", "c"], vectors)
+    ids, again = ledger.embeddings("hog_hsv")
+    assert ids == ["a", "b", "c"]
+    np.testing.assert_array_equal(again, vectors)
+    assert isinstance(again, np.memmap)
+    assert ledger.embedding_version("hog_hsv") == "1"
+
+
+def test_vectors_being_read_stay_readable_when_new_ones_replace_them(ledger):
+    ledger.save_embeddings("hog_hsv", "1", ["a"], unit_rows(1, 5))
+    _, old = ledger.embeddings("hog_hsv")
+    ledger.save_embeddings("hog_hsv", "1", ["a", "b"], unit_rows(2, 5, seed=1))
+    np.testing.assert_array_equal(old, unit_rows(1, 5))
+    ids, new = ledger.embeddings("hog_hsv")
+    assert (ids, new.shape) == (["a", "b"], (2, 5))
+    assert len(list((ledger.root / "embeddings").glob("*.npy"))) == 1
+
+
+def test_vectors_of_another_provider_are_left_alone(ledger):
+    ledger.save_embeddings("one", "1", ["a"], unit_rows(1, 5))
+    ledger.save_embeddings("two", "1", ["b"], unit_rows(1, 3))
+    assert ledger.embeddings("one")[1].shape == (1, 5)
+
+
+SWAP = """
+import sys
+from pathlib import Path
+import numpy as np
+from labelloop.adapters.files.home import Home
+from labelloop.adapters.files.ledger import Ledger
+ledger = Ledger(Home.of(Path(sys.argv[1]), environ={}))
+print("ready", flush=True)
+for number in range(10_000):
+    ids = [f"s{n:03d}" for n in range(1 + number % 7)]
+    ledger.save_embeddings("hog_hsv", "1", ids, np.full((len(ids), 4), len(ids), dtype=np.float32))
+"""
+
+
+def test_a_reader_never_meets_ids_without_their_vectors_and_a_kill_leaves_both(ledger):
+    ledger.save_embeddings("hog_hsv", "1", ["s000"], np.ones((1, 4), dtype=np.float32))
+    sizes = set()
+    with elsewhere.start(SWAP, ledger.home.project / "labelloop.yaml") as writer:
+        assert elsewhere.line(writer) == "ready"
+        for _ in range(600):
+            ids, vectors = ledger.embeddings("hog_hsv")
+            assert vectors.shape == (len(ids), 4)
+            assert (vectors == len(ids)).all()
+            sizes.add(len(ids))
+        writer.send_signal(signal.SIGKILL)
+    assert len(sizes) > 2
+    ids, vectors = ledger.embeddings("hog_hsv")
+    assert (vectors == len(ids)).all()
+
+
+# -- iterations ------------------------------------------------------------------------------------------------
+
+
+def test_iterations_are_in_the_order_of_their_numbers(ledger):
+    for name in ("v10", "v2", HOLDOUT, "v0", SOURCE):
+        ledger.write("batches", name, {"rows": []})
+    assert ledger.iterations() == ["v0", "v2", "v10"]
+
+
+def test_a_manifest_comes_back_with_its_columns(ledger):
+    ledger.write("batches", "v0", {"rows": []})
+    assert list(ledger.manifest("v0").columns) == MANIFEST_COLUMNS
+    ledger.write("batches", "v0", {"rows": rows("s2", "s1")})
+    assert ledger.manifest("v0")["sample_id"].tolist() == ["s2", "s1"]
+    assert ledger.manifest("v0").to_dict("records") == rows("s2", "s1")
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [("", {"a", "b", "c"}), ("v0", set()), ("v2", {"a"}), ("v10", {"a", "b"}), ("v11", {"a", "b", "c"})],
+)
+def test_what_was_selected_before_an_iteration_is_what_older_batches_hold(ledger, before, expected):
+    for name, sample_id in (("v0", "a"), ("v2", "b"), ("v10", "c"), (HOLDOUT, "h")):
+        ledger.write("batches", name, {"rows": rows(sample_id)})
+    assert ledger.selected(before) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("batches", "Run the job next_batch for v3 first"),
+        ("tasks", "Run the job next_batch for v3"),
+        ("labels", "Annotate the tasks of v3 in CVAT"),
+        ("verdicts", "Materialise annotated_batch of v3 with its checks first"),
+        ("models", "Run the job label_loop for v3 first"),
+        ("reports", "Run the job label_loop for v3 first"),
+        ("selections", "Run the job label_loop for the iteration before v3 first"),
+    ],
+)
+def test_a_record_comes_back_and_a_missing_one_says_what_to_run(ledger, kind, said):
+    assert ledger.read_or_none(kind, "v3") is None
+    with pytest.raises(MissingStateError, match=said):
+        ledger.read(kind, "v3")
+    ledger.write(kind, "v3", {"ü": [1, None]})
+    assert ledger.read(kind, "v3") == ledger.read_or_none(kind, "v3") == {"ü": [1, None]}
+
+
+def test_a_kind_of_record_that_nobody_knows_is_refused(ledger):
+    with pytest.raises(KeyError):
+        ledger.write("bathces", "v0", {})
+    assert not (ledger.root / "bathces").exists()
+
+
+def test_predictions_come_back(ledger):
+    found = pd.DataFrame({"sample_id": ["s1"], "label": ["cat"], "x1": [0.5], "score": [0.9]})
+    for content in (found.iloc[:0], found):
+        ledger.save_predictions("v1", content)
+        pd.testing.assert_frame_equal(ledger.predictions("v1"), content, check_dtype=False)
+    with pytest.raises(MissingStateError, match="label_loop for v2"):
+        ledger.predictions("v2")
+
+
+def test_reports_are_one_row_for_each_evaluated_iteration_in_order(ledger):
+    for name in ("v10", "v9", "v11"):
+        ledger.write("batches", name, {"rows": []})
+    for name in ("v10", "v9"):
+        ledger.write("reports", name, {"iteration": name, "map50": 0.5, "more": [1]})
+    assert ledger.reports()["iteration"].tolist() == ["v9", "v10"]
+    assert list(ledger.reports().columns) == REPORT_COLUMNS
+
+
+def test_a_model_has_a_folder_of_its_own(ledger):
+    assert ledger.model_folder(MODEL) == ledger.root / "models" / MODEL
+
+
+# -- labels ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ready(ledger):
+    ledger.save_schema(Schema.first(["cat", "dog"]))
+    for name in ("v0", "v1", "v10"):
+        ledger.write("batches", name, {"rows": rows("s1", "s2")})
+    return ledger
+
+
+def state(folder):
+    """What every file below a folder is: another inode or time means that it was written again."""
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+def test_labels_come_back_as_boxes_with_the_shapes_kept_as_they_were_drawn(ready):
+    assert not ready.has_labels("v0")
+    assert ready.save_labels("v0", drawing(10.125, 10, 50, 40), SAMPLE_OF) is True
+    version = ready.label_version("v0")
+    assert version.reviewed == ("s1", "s2")
+    assert version.boxes["x1"].tolist() == [10.125]
+    stored = json.loads(ready.label_file("v0", ready.revision("v0")).read_text())
+    assert stored["contents"][0]["frames"][0]["shapes"][0]["points"] == [10.125, 10, 50, 40]
+
+
+def test_taking_the_same_labels_again_writes_nothing(ready):
+    ready.save_labels("v0", drawing(), SAMPLE_OF)
+    before = state(ready.root)
+    assert ready.save_labels("v0", drawing(), SAMPLE_OF) is False
+    assert state(ready.root) == before
+
+
+def test_equal_labels_are_equal_byte_for_byte_wherever_and_in_whatever_order_they_were_taken(ready):
+    for batch, sample_of in (("v0", SAMPLE_OF), ("v1", dict(reversed(SAMPLE_OF.items())))):
+        ready.save_labels(batch, drawing(), sample_of)
+    assert ready.revision("v0") == ready.revision("v1")
+    files = [ready.label_file(batch, ready.revision(batch)).read_bytes() for batch in ("v0", "v1")]
+    assert files[0] == files[1]
+
+
+def test_a_box_that_moved_makes_a_new_version_and_keeps_the_old_file(ready):
+    ready.save_labels("v0", drawing(), SAMPLE_OF)
+    first, before = ready.revision("v0"), state(ready.root / "labels" / "v0")
+    assert ready.save_labels("v0", drawing(10, 10, 50, 40.01), SAMPLE_OF) is True
+    assert ready.revision("v0") != first
+    assert before.items() <= state(ready.root / "labels" / "v0").items() | before.items()
+    assert ready.label_file("v0", first).is_file()
+    assert ready.label_version("v0").boxes["y2"].tolist() == [40.01]
+    assert ready.save_labels("v0", drawing(), SAMPLE_OF) is True
+    assert ready.revision("v0") == first
+
+
+def test_labels_that_do_not_add_up_leave_those_of_before(ready):
+    ready.save_labels("v0", drawing(), SAMPLE_OF)
+    before = state(ready.root)
+    with pytest.raises(LabelError, match="belong to no sample: two.jpg"):
+        ready.save_labels("v0", drawing(1, 1, 9, 9), {"one.jpg": "s1"})
+    assert state(ready.root) == before
+
+
+def test_a_version_is_read_with_the_classes_of_its_time(ready):
+    contents = [task(frame(0, "one.jpg", shape(1, "cat"), shape(2, "bird", (60.0, 60.0, 90.0, 90.0))))]
+    ready.save_labels("v0", contents, {"one.jpg": "s1"})
+    ready.save_schema(ready.schema().extend(["cat", "dog", "bird"]))
+    assert ready.label_version("v0").boxes["label"].tolist() == ["cat"]
+    assert ready.label_version("v0").schema_version == 1
+    assert ready.save_labels("v0", contents, {"one.jpg": "s1"}) is True
+    assert ready.label_version("v0").boxes["label"].tolist() == ["cat", "bird"]
+
+
+def test_labels_that_were_not_taken_yet_say_what_to_do(ready):
+    with pytest.raises(MissingStateError, match="Annotate the tasks of v0 in CVAT"):
+        ready.label_version("v0")
+
+
+def test_a_damaged_label_version_is_named_and_taken_anew(ready):
+    ready.save_labels("v0", drawing(), SAMPLE_OF)
+    path = ready.label_file("v0", ready.revision("v0"))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(LabelloopError, match=path.name):
+        ready.label_version("v0")
+    path.unlink()
+    assert ready.save_labels("v0", drawing(), SAMPLE_OF) is True
+    assert len(ready.label_version("v0").boxes) == 1
+
+
+def test_labelled_batches_are_those_up_to_an_iteration_whose_labels_are_back(ready):
+    assert ready.labelled_batches("v10") == []
+    for name in ("v10", "v0", HOLDOUT):
+        ready.save_labels(name, drawing(), SAMPLE_OF)
+    assert ready.labelled_batches("v10") == ["v0", "v10"]
+    assert ready.labelled_batches("v9") == ["v0"]
+
+
+def test_a_home_that_was_moved_reads_the_same_labels(ready, tmp_path):
+    ready.save_labels("v0", drawing(), SAMPLE_OF)
+    before = ready.label_version("v0").to_dict()
+    moved = ready.root.rename(tmp_path / "elsewhere")
+    assert Ledger(replace(ready.home, root=moved)).label_version("v0").to_dict() == before

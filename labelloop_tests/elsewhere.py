@@ -1,0 +1,41 @@
+"""Other processes for a test: what must hold between two of them cannot be shown in one."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+
+def start(code: str, *arguments: object, **environment: str) -> subprocess.Popen:
+    """Start Python on `code`; its standard input and output are pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def run(code: str, *arguments: object, **environment: str) -> str:
+    """What Python prints; it must end well."""
+    with start(code, *arguments, **environment) as process:
+        out, problems = process.communicate(timeout=60)
+    assert process.returncode == 0, problems
+    return out.strip()
+
+
+def line(process: subprocess.Popen) -> str:
+    """The next line that a process prints."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait until something is true, and fail if it never is."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
