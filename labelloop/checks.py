@@ -101,5 +101,5 @@ def _result(finding: Finding) -> dg.AssetCheckResult:
         passed=finding.passed,
         severity=dg.AssetCheckSeverity.ERROR if finding.blocking else dg.AssetCheckSeverity.WARN,
         description=finding.detail,
-        metadata={"figure": finding.figure},
+        metadata={"figure": round(finding.figure, 4)},
     )

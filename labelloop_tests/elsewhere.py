@@ -4,27 +4,33 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
-def start(code: str, *arguments: object, **environment: str) -> subprocess.Popen:
-    """Start Python on `code`; its standard input and output are pipes."""
-    return subprocess.Popen(
+@contextmanager
+def start(code: str, *arguments: object, **environment: str) -> Iterator[subprocess.Popen]:
+    """Python running `code`, its standard input and output being pipes; killed when the block ends."""
+    with subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(code: str, *arguments: object, **environment: str) -> str:
     """What Python prints; it must end well."""
     with start(code, *arguments, **environment) as process:
         out, problems = process.communicate(timeout=60)
-    assert process.returncode == 0, problems
-    return out.strip()
+        assert process.returncode == 0, problems
+    return str(out).strip()
 
 
 def line(process: subprocess.Popen) -> str:

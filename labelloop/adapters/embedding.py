@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from labelloop.adapters.images import DAMAGE
 from labelloop.core import embedding
 from labelloop.core.errors import LabelloopError
 
@@ -52,7 +53,7 @@ def _hog_hsv(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             image.draft("RGB", (128, 128))
             return embedding.hog_hsv(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
+    except DAMAGE as error:
         raise LabelloopError(
             f"{path} was readable at ingest and no longer is: {error}", "Restore it, then materialise source_images."
         ) from error

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,9 +15,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from labelloop.core.hashes import dhash
 from labelloop.core.vocabulary import Quarantine
 
-# What a detector and an annotation server both read; Pillow also opens PDF, EPS, icons and film.
-FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "GIF", "TIFF")
+# What a detector and an annotation server both read; Pillow also opens PDF, EPS, icons and film. JPEG includes MPO.
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
 SAMPLE_ID_LENGTH = 24
+# What Pillow raises for damaged files, besides what it calls unidentified.
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError, struct.error, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def inspect(path: Path) -> ImageFile:
             )
     except UnidentifiedImageError:
         return _set_aside(found, Quarantine.NOT_AN_IMAGE)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow raises for damaged files
+    except DAMAGE as error:
         return _set_aside(found, Quarantine.TRUNCATED, str(error))
     except Image.DecompressionBombError as error:
         return _set_aside(found, Quarantine.UNREADABLE, str(error))

@@ -14,6 +14,7 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.labelled import labelled
 from labelloop.resources.links import links
 from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, table
 
@@ -133,10 +134,11 @@ def _result(now: Project, batch: str, version: LabelVersion) -> dg.MaterializeRe
             "dagster/row_count": len(version.boxes),
             "images": len(version.reviewed),
             "images without objects": len(set(version.reviewed) - set(version.boxes["sample_id"])),
+            "first images": sheet(now, version.reviewed, version.boxes),
             "images removed in CVAT": len(version.removed),
             "boxes by class": table(class_table(version.boxes, classes)),
             "received, stored, set aside": table(version.census),
-            "share of bad boxes": version.bad_box_share,
+            "share of bad boxes": round(version.bad_box_share, 4),
             "set aside": table(version.quarantined),
             "revision": now.ledger.revision(batch),
             **links(now, now.ledger.read("tasks", batch)),

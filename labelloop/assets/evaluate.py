@@ -5,7 +5,6 @@ import time
 import dagster as dg
 import pandas as pd
 
-from labelloop.adapters.contact_sheet import contact_sheet
 from labelloop.adapters.fiftyone.evaluation import show_evaluation, show_failures, show_predictions
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import content_hash
@@ -17,10 +16,9 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
 from labelloop.resources.labelled import Labelled, labelled
 from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import picture, table
-
-SHEET = 8  # failures on the picture
 
 
 @dg.asset(
@@ -58,18 +56,18 @@ def eval_report(
         loop.write_info(
             eval_key(iteration), {key: report[key] for key in ("map50", "map50_95", "labels_used", "model")}
         )
-    worst = list(dict.fromkeys([*high_fn, *high_fp]))[:SHEET]
     return dg.MaterializeResult(
         data_version=dg.DataVersion(content_hash([report["model"], report["map50"], report["errors"]])),
         metadata={
-            "mAP50": report["map50"], "mAP50-95": report["map50_95"], "precision": report["precision"],
-            "recall": report["recall"], "labels used": report["labels_used"], "val images": len(truth.reviewed),
-            "seconds": report["seconds"], "per class": table(metrics.per_class),
+            "mAP50": round(report["map50"], 4), "mAP50-95": round(report["map50_95"], 4),
+            "precision": round(report["precision"], 4), "recall": round(report["recall"], 4),
+            "labels used": report["labels_used"], "val images": len(truth.reviewed), "seconds": report["seconds"],
+            "per class": table(metrics.per_class),
             "precision and recall": picture(detector.pr_picture(metrics)),
             "confusion": picture(detector.confusion_picture(metrics)),
             "images with missed objects": int((errors["fn"] > 0).sum()),
             "images with false detections": int((errors["fp"] > 0).sum()),
-            "worst images": picture(_sheet(now, worst, truth, predictions), "jpeg"),
+            "worst images": sheet(now, list(dict.fromkeys([*high_fn, *high_fp])), truth.boxes, predictions),
             "FiftyOne view": f"data set {now.settings.name}, saved view {failures_view(iteration)}",
         },
     )  # fmt: skip
@@ -91,9 +89,3 @@ def _report(now: Project, iteration: str, model: dict, figures: dict, errors: pd
         "holdout": now.ledger.revision(HOLDOUT) if now.ledger.has_labels(HOLDOUT) else "source",
         "seconds": round(seconds, 2), "errors": errors.to_dict("records"), **figures,
     }  # fmt: skip
-
-
-def _sheet(now: Project, sample_ids: list[str], truth: Labelled, predictions: pd.DataFrame) -> bytes:
-    samples = now.ledger.samples().set_index("sample_id")
-    paths = {sample_id: now.home.locate(samples.loc[sample_id, "path"]) for sample_id in sample_ids}
-    return contact_sheet(paths, truth.boxes, predictions)

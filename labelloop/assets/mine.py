@@ -9,7 +9,7 @@ from labelloop.core.selection import Failures, Mix, Pool, batch_size, mine
 from labelloop.core.stopping import StopRules, gain_per_100_labels, stop_reason
 from labelloop.core.vocabulary import failures_view, iteration_number, next_iteration
 from labelloop.partitions import ITERATIONS
-from labelloop.resources.pool import remaining_pool
+from labelloop.resources.pool import labelled_groups, remaining_pool
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import counts, table
@@ -31,7 +31,7 @@ def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResou
     upcoming = next_iteration(iteration)
     pool = remaining_pool(now, before=upcoming)
     stopped = stop_reason(_history(now, iteration), len(pool), StopRules(**now.settings.stop.model_dump()))
-    rows = pd.DataFrame() if stopped else _mine(now, iteration, pool)
+    rows = pd.DataFrame() if stopped else _mine(now, iteration, pool, labelled_groups(now, before=upcoming))
     selection = {"stopped": stopped, "rows": rows.to_dict("records")}
     now.ledger.write("selections", upcoming, selection)
     return dg.MaterializeResult(
@@ -56,10 +56,10 @@ def _history(now: Project, iteration: str) -> pd.DataFrame:
 
 def _last_gain(now: Project, iteration: str) -> float:
     gains = gain_per_100_labels(_history(now, iteration))
-    return float(gains.iloc[-1]) if len(gains) and np.isfinite(gains.iloc[-1]) else 0.0
+    return round(float(gains.iloc[-1]), 4) if len(gains) and np.isfinite(gains.iloc[-1]) else 0.0
 
 
-def _mine(now: Project, iteration: str, pool: pd.Series) -> pd.DataFrame:
+def _mine(now: Project, iteration: str, pool: pd.Series, twins: tuple[dict[str, str], set[str]]) -> pd.DataFrame:
     ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
     row_of = {sample_id: row for row, sample_id in enumerate(ids)}
     errors = pd.DataFrame(now.ledger.read("reports", iteration)["errors"], columns=["sample_id", "tp", "fn", "fp"])
@@ -67,10 +67,6 @@ def _mine(now: Project, iteration: str, pool: pd.Series) -> pd.DataFrame:
     settings = now.settings.mine
     return mine(
         Failures(errors, vectors[[row_of[sample_id] for sample_id in errors["sample_id"]]]),
-        Pool(
-            pool,
-            vectors[[row_of[sample_id] for sample_id in pool.index]],
-            now.ledger.splits().set_index("sample_id")["group"].to_dict(),
-        ),
+        Pool(pool, vectors[[row_of[sample_id] for sample_id in pool.index]], *twins),
         Mix(batch_size(now.settings.batch.budget, len(pool)), settings.coverage_share, settings.neighbours),
     )

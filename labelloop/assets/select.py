@@ -2,25 +2,31 @@
 
 import dagster as dg
 import pandas as pd
+from pydantic import Field
 
 from labelloop.core.annotation import content_hash
-from labelloop.core.errors import MissingStateError
+from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.selection import batch_size, select_coverage, with_golden
 from labelloop.core.vocabulary import Split, batch_view, iteration_number, previous_iteration
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.links import links
-from labelloop.resources.pool import remaining_pool
+from labelloop.resources.pool import labelled_groups, remaining_pool
 from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, table
+
+MANIFEST_ROWS = 20  # on the page; the whole manifest is a file
 
 
 class BatchConfig(dg.Config):
     """Overrides of labelloop.yaml for one run."""
 
-    budget: str = ""
+    budget: str = Field(
+        "", description="Number of images, or a share like 10% (v0 only); empty: batch.budget, or all that were mined."
+    )
 
 
 @dg.asset(
@@ -55,7 +61,8 @@ def batch(
         metadata={
             "dagster/row_count": len(manifest),
             "images by source": counts(manifest["source"].value_counts().to_dict(), "source"),
-            "manifest": table(manifest),
+            "first images": sheet(now, list(manifest["sample_id"])),
+            "manifest": table(manifest, most=MANIFEST_ROWS),
             "remaining after this": len(remaining_pool(now)),
             **links(now, sent, batch_view(iteration)),
             **_lineage(iteration),
@@ -66,7 +73,7 @@ def batch(
 def _manifest(now: Project, iteration: str, budget: str) -> pd.DataFrame:
     """The manifest of before, or a new one: what is sent to people never changes afterwards."""
     if now.ledger.read_or_none("batches", iteration) is None:
-        rows = _choose(now, iteration, budget or now.settings.batch.budget)
+        rows = _choose(now, iteration, budget)
         golden = now.ledger.in_split(Split.GOLDEN)
         count = min(now.settings.batch.golden_per_batch, len(golden))
         rows = with_golden(rows, golden, count, now.rng("golden", iteration))
@@ -74,19 +81,29 @@ def _manifest(now: Project, iteration: str, budget: str) -> pd.DataFrame:
     return now.ledger.manifest(iteration)
 
 
-def _choose(now: Project, iteration: str, budget: int | str) -> pd.DataFrame:
+def _choose(now: Project, iteration: str, budget: str) -> pd.DataFrame:
     if previous_iteration(iteration) is not None:
         selection = now.ledger.read("selections", iteration)
         if selection["stopped"]:
             raise MissingStateError(
                 f"The loop has stopped: {selection['stopped']}", "Change the rule under stop: and run label_loop again."
             )
-        return pd.DataFrame(selection["rows"])
+        return _cut(pd.DataFrame(selection["rows"]), iteration, budget)
     pool = remaining_pool(now)
     if pool.empty:
         raise MissingStateError("No unlabelled image is left in the pool", "Add images and run prepare_pool.")
-    groups = now.ledger.splits().set_index("sample_id")["group"].to_dict()
-    return select_coverage(pool, batch_size(budget, len(pool)), groups)
+    return select_coverage(pool, batch_size(budget or now.settings.batch.budget, len(pool)), *labelled_groups(now))
+
+
+def _cut(rows: pd.DataFrame, iteration: str, budget: str) -> pd.DataFrame:
+    """The best of a selection, when this run asks for fewer than were mined."""
+    wanted = batch_size(budget, len(rows)) if budget else len(rows)
+    if budget.isdigit() and int(budget) > len(rows):
+        raise LabelError(
+            f"{budget} images were asked for, {len(rows)} were mined for {iteration}",
+            "Raise batch.budget and materialise failure_mined_batch of the iteration before.",
+        )
+    return rows.head(wanted)
 
 
 def _lineage(iteration: str) -> dict[str, dg.MetadataValue]:

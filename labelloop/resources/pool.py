@@ -17,3 +17,10 @@ def remaining_pool(now: Project, before: str = "") -> pd.Series:
     scores = now.ledger.zcore().set_index("sample_id")["zcore"]
     known = now.ledger.selected(before) | set(labelled(now, []).reviewed)
     return scores[~scores.index.isin(known)]
+
+
+def labelled_groups(now: Project, before: str = "") -> tuple[dict[str, str], set[str]]:
+    """Near-duplicate group of each sample, and the groups of which somebody labels or has labelled a member."""
+    groups = now.ledger.splits().set_index("sample_id")["group"].to_dict()
+    known = now.ledger.selected(before) | set(labelled(now, []).reviewed)
+    return groups, {groups[sample_id] for sample_id in known if sample_id in groups}

@@ -11,6 +11,7 @@ import pandas as pd
 from labelloop.adapters.files.atomic import read_array, read_frame, read_json, write_array, write_frame, write_json
 from labelloop.adapters.files.home import Home
 from labelloop.core.annotation import TaskContent, content_hash
+from labelloop.core.errors import LabelloopError
 from labelloop.core.label_version import LabelVersion, project
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
@@ -97,10 +98,20 @@ class Ledger:
     # -- embeddings and scores --------------------------------------------------------------------------------
 
     def embeddings(self, provider: str) -> tuple[list[str], np.ndarray]:
-        """Sample ids, sorted, and their memory-mapped vectors (N, D) float32."""
+        """Sample ids, sorted, and their memory-mapped vectors (N, D) float32.
+
+        A writer removes the old vectors once the record names the new ones: whoever came too late reads again.
+        """
         record = self.read("embeddings", provider)
-        vectors = read_array(self.root / "embeddings" / record["file"], PREPARE)
-        return record["sample_ids"], vectors
+        while True:
+            try:
+                vectors = read_array(self.root / "embeddings" / record["file"], PREPARE)
+            except LabelloopError:
+                before, record = record, self.read("embeddings", provider)
+                if record == before:
+                    raise
+            else:
+                return record["sample_ids"], vectors
 
     def embedding_version(self, provider: str) -> str | None:
         """Version of the provider that made the stored vectors, or None when there are none."""

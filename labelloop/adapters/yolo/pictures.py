@@ -9,34 +9,38 @@ import numpy as np
 from labelloop.adapters.yolo.evaluation import DetectionMetrics
 
 DPI = 80
+MOST_LEGENDS = 10  # lines named beside a curve; of more classes the worst are named, they are what one looks for
+MOST_CELLS = 20  # classes up to which a confusion matrix has numbers and a larger canvas for each
 
 
 def pr_curve_png(metrics: DetectionMetrics) -> bytes:
-    """Precision over recall, a line for each class that occurs."""
+    """Precision over recall, a line for each class that occurs, the best first."""
     figure, axes = _canvas(5.2, 3.6)
-    for label, precision in metrics.pr_curve.items():
-        ap50 = metrics.per_class.set_index("label").loc[label, "ap50"]
-        axes.plot(np.linspace(0, 1, len(precision)), precision, label=f"{label} {ap50:.2f}", linewidth=1.6)
+    ap50 = metrics.per_class.set_index("label")["ap50"].dropna().sort_values(ascending=False, kind="stable")
+    named = set(ap50.index[-MOST_LEGENDS:])
+    for label, value in ap50.items():
+        precision = metrics.pr_curve[str(label)]
+        text = f"{label} {value:.2f}" if label in named else None
+        axes.plot(np.linspace(0, 1, len(precision)), precision, label=text, linewidth=1.6)
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02), title=f"mAP50 {metrics.map50:.3f}")
-    if metrics.pr_curve:
+    if named:
         axes.legend(frameon=False, fontsize=8, loc="lower left")
     return _png(figure)
 
 
 def confusion_png(metrics: DetectionMetrics) -> bytes:
     """Which class is taken for which, columns (true) summing to 1."""
-    labels = [*metrics.per_class["label"], "background"]
-    counts = metrics.confusion
+    labels, counts = metrics.confusion_labels, metrics.confusion
     shares = counts / np.maximum(counts.sum(axis=0, keepdims=True), 1)
-    figure, axes = _canvas(1.8 + 0.55 * len(labels), 1.4 + 0.5 * len(labels))
+    side = min(len(labels), MOST_CELLS)
+    figure, axes = _canvas(1.8 + 0.55 * side, 1.4 + 0.5 * side)
+    axes.grid(visible=False)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=colour)
-    ticks = range(len(labels))
-    axes.set_xticks(ticks, labels, rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(ticks, labels, fontsize=8)
+    if len(labels) <= MOST_CELLS:
+        _write_counts(axes, counts, shares)
+    size = 8 if len(labels) <= MOST_CELLS else max(3, 8 * MOST_CELLS // len(labels))
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", fontsize=size)
+    axes.set_yticks(range(len(labels)), labels, fontsize=size)
     axes.set(xlabel="true", ylabel="predicted")
     return _png(figure)
 
@@ -46,15 +50,23 @@ def loss_curve_png(losses: Sequence[dict[str, float]]) -> bytes:
     figure, axes = _canvas(5.2, 3.0)
     for name in [key for key in (losses[0] if losses else {}) if key != "epoch"]:
         points = [(record["epoch"], record[name]) for record in losses if name in record]
-        axes.plot(*zip(*points, strict=True), label=name, linewidth=1.6)
+        axes.plot(*zip(*points, strict=True), label=name, linewidth=1.6, marker="o" if len(points) == 1 else None)
     axes.set(xlabel="epoch", ylabel="loss")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     if losses:
         axes.legend(frameon=False, fontsize=8)
     return _png(figure)
 
 
+def _write_counts(axes: Any, counts: np.ndarray, shares: np.ndarray) -> None:
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=8, color=colour)
+
+
 def _canvas(width: float, height: float) -> tuple[Any, Any]:
-    """A figure without pyplot, whose global state would outlive the asset."""
+    """A figure without pyplot, whose global state would outlive the asset; sizes in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")

@@ -1,12 +1,11 @@
 """What scenes are made of: photographs and handwritten digits that scikit-learn and scikit-image ship as files."""
 
 from dataclasses import dataclass
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from labelloop.core.errors import ConfigError
 
@@ -26,6 +25,7 @@ PHOTOGRAPHS = (
     ("skimage", "data/motorcycle_left.png"),
     ("skimage", "data/rocket.jpg"),
 )
+STROKES = ("sklearn", "datasets/data/digits.csv.gz")
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -55,11 +55,17 @@ def load_material(side: int, digits: tuple[int, ...]) -> Material:
     return Material(photographs, _load_strokes(digits))
 
 
-def _load_photograph(package: str, name: str, side: int) -> Image.Image:
-    path = Path(str(resources.files(package))) / name
+def _locate(package: str, name: str) -> Path:
+    """A file that a package ships; found without importing the package, which takes longer than drawing scenes."""
+    spec = find_spec(package)
+    path = Path(spec.origin).parent / name if spec is not None and spec.origin is not None else Path(name)
     if not path.is_file():
         raise ConfigError(f"{package} was installed without {path.name}", f"Install {package} from its wheel.")
-    with Image.open(path) as opened:
+    return path
+
+
+def _load_photograph(package: str, name: str, side: int) -> Image.Image:
+    with Image.open(_locate(package, name)) as opened:
         photograph = opened.convert("RGB")
     # Between one and three scenes across: enough to crop from, small enough to be fast.
     short = min(photograph.size)
@@ -68,5 +74,7 @@ def _load_photograph(package: str, name: str, side: int) -> Image.Image:
 
 
 def _load_strokes(digits: tuple[int, ...]) -> dict[int, np.ndarray]:
-    bunch = load_digits()
-    return {digit: bunch.images[bunch.target == digit] / 16.0 for digit in digits}
+    """Instances of each digit from scikit-learn's table: 64 pixels from 0 to 16 and the digit in each row."""
+    table = np.loadtxt(_locate(*STROKES), delimiter=",")
+    strokes = table[:, :64].reshape(-1, 8, 8) / 16.0
+    return {digit: strokes[table[:, 64] == digit] for digit in digits}

@@ -12,7 +12,7 @@ from labelloop.core.errors import LabelError, LabelloopError, MissingStateError
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
 from labelloop_tests import elsewhere
-from labelloop_tests.core.builders import frame, shape, task, unit_rows
+from labelloop_tests.core.builders import frame, labels, shape, task, unit_rows
 
 SAMPLE_OF = {"one.jpg": "s1", "two.jpg": "s2"}
 MODEL = "0123abcd"
@@ -46,7 +46,7 @@ def drawing(*points):
 
 FRAMES = {
     "samples": sample_rows("s1", "s2"),
-    "source_labels": pd.DataFrame({"sample_id": ["s1"], "label": ["ü"], "x1": [0.1], "y1": [0.0], "x2": [2.0], "y2": [3.0]}),
+    "source_labels": labels(("s1", "ü", 0.1, 0, 2, 3)),
     "splits": pd.DataFrame({"sample_id": ["s1"], "split": ["pool"], "group": [3], "origin": ["hash"]}),
     "zcore": pd.DataFrame({"sample_id": ["s1"], "zcore": [0.25]}),
 }  # fmt: skip
@@ -290,7 +290,7 @@ def test_a_box_that_moved_makes_a_new_version_and_keeps_the_old_file(ready):
     first, before = ready.revision("v0"), state(ready.root / "labels" / "v0")
     assert ready.save_labels("v0", drawing(10, 10, 50, 40.01), SAMPLE_OF) is True
     assert ready.revision("v0") != first
-    assert before.items() <= state(ready.root / "labels" / "v0").items() | before.items()
+    assert {path: how for path, how in state(ready.root / "labels" / "v0").items() if path in before} == before
     assert ready.label_file("v0", first).is_file()
     assert ready.label_version("v0").boxes["y2"].tolist() == [40.01]
     assert ready.save_labels("v0", drawing(), SAMPLE_OF) is True
@@ -300,7 +300,7 @@ def test_a_box_that_moved_makes_a_new_version_and_keeps_the_old_file(ready):
 def test_labels_that_do_not_add_up_leave_those_of_before(ready):
     ready.save_labels("v0", drawing(), SAMPLE_OF)
     before = state(ready.root)
-    with pytest.raises(LabelError, match="belong to no sample: two.jpg"):
+    with pytest.raises(LabelError, match=r"belong to no sample: two\.jpg"):
         ready.save_labels("v0", drawing(1, 1, 9, 9), {"one.jpg": "s1"})
     assert state(ready.root) == before
 
