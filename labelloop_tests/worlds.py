@@ -100,14 +100,14 @@ def make_world(folder: Path, **settings: Any) -> World:
     write_scenes(folder / "scenes", count=SCENES, seed=3, side=96)
     (folder / ".labelloop").mkdir()
     world = World(folder, dg.DagsterInstance.ephemeral())
-    world.configure(
-        name=f"scenes-{uuid.uuid4().hex[:8]}",
-        sandbox="replay",
-        source={"type": "voc", "path": "scenes"},
-        batch={"budget": 6, "golden_per_batch": 1},
-        splits={"golden": 3.0},
-        zcore={"n_sample": 300},
-        annotation={"segment_size": 5},
-        **settings,
-    )
+    base = {
+        "name": f"scenes-{uuid.uuid4().hex[:8]}",
+        "sandbox": "replay",
+        "source": {"type": "voc", "path": "scenes"},
+        "batch": {"budget": 6, "golden_per_batch": 1},
+        "splits": {"golden": 3.0},
+        "zcore": {"n_sample": 300},
+        "annotation": {"segment_size": 5},
+    }
+    world.configure(**(base | settings))
     return world

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -14,6 +13,7 @@ from labelloop.adapters.cvat.pull import TaskSummary, content, tasks_of_project
 from labelloop.adapters.files.ledger import SOURCE
 from labelloop.adapters.images import inspect_all
 from labelloop.core.annotation import TaskContent
+from labelloop.core.errors import LabelError
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.registry import samples_table
 from labelloop.core.vocabulary import Tag
@@ -69,8 +69,9 @@ def _take(now: Project, server: CvatServer, tasks: list[TaskSummary]) -> tuple[l
     """
     contents: list[TaskContent] = []
     sample_of: dict[str, str] = {}
+    images: dict[str, list[str]] = (now.ledger.read_or_none("tasks", SOURCE) or {"samples": {}})["samples"]
     for task in sorted(tasks, key=lambda task: -task.task_id):
-        found = _register(now, server, task)
+        found = _images(now, server, task, images)
         taken = content(server, task.task_id)
         frames = [replace(frame, name=f"{task.task_id}/{frame.name}") for frame in taken.frames]
         known = set(sample_of.values())
@@ -80,23 +81,30 @@ def _take(now: Project, server: CvatServer, tasks: list[TaskSummary]) -> tuple[l
     return contents, sample_of
 
 
-def _register(now: Project, server: CvatServer, task: TaskSummary) -> dict[int, str]:
-    """Download the images of a task and register them; returns the sample of each frame."""
+def _images(now: Project, server: CvatServer, task: TaskSummary, known: dict[str, list[str]]) -> list[str]:
+    """Sample of each frame of a task; a task's images never change, so each is downloaded once."""
+    if task.url not in known:
+        known[task.url] = _register(now, server, task)
+        now.ledger.write("tasks", SOURCE, {"samples": known})
+    return known[task.url]
+
+
+def _register(now: Project, server: CvatServer, task: TaskSummary) -> list[str]:
+    """Download the images of a task and register those that are new; returns the sample of each frame."""
     frames = download_frames(server, task.task_id, now.home.root / "media")
     inspected = {file.path: file for file in inspect_all([f.path for f in frames], {}, lambda *_: None)}
+    damaged = [frame.name for frame in frames if inspected[frame.path].sample_id is None]
+    if damaged:
+        raise LabelError(f"Task {task.task_id} holds images that cannot be read: {', '.join(damaged)}", task.url)
     files = pd.DataFrame([asdict(file) | {"path": now.home.relative(file.path)} for file in inspected.values()])
     before = now.ledger.samples_or_empty()
     fresh = files[~files["sample_id"].isin(before["sample_id"])]
     split = dict.fromkeys(fresh["path"], task.subset) if task.subset else {}
-    samples = samples_table(fresh, split, fresh["path"], before)
+    samples = samples_table(fresh, split, [], before)
     now.ledger.save_samples(samples.assign(dhash=samples["dhash"].astype("uint64")))
-    return {frame.frame: str(_sample(inspected[frame.path].sample_id, frame.path)) for frame in frames}
-
-
-def _sample(sample_id: str | None, path: Path) -> str:
-    if sample_id is None:
-        raise ValueError(f"{path} came from CVAT and is not an image")
-    return sample_id
+    for copy in set(files["path"]) - set(samples["path"]):
+        now.home.locate(copy).unlink()
+    return [str(inspected[frame.path].sample_id) for frame in frames]
 
 
 def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource, version: LabelVersion) -> None:
