@@ -14,6 +14,7 @@ from labelloop.core.vocabulary import (
     SPLIT_VIEWS,
     AnnotationStatus,
     Field,
+    Source,
     Split,
     Tag,
     annotated_tag,
@@ -121,14 +122,16 @@ class LoopDataset:
 
     def show_batch(self, iteration: str, manifest: pd.DataFrame) -> None:
         """Tags, status and saved view of a batch; golden rows only get the batch's tag, their status is their own."""
-        ids = list(manifest["sample_id"])
-        self.replace_tag(batch_tag(iteration), ids)
-        view = self.view_of(ids)
-        view.tag_samples(Tag.TO_ANNOTATE)
-        for source, rows in manifest.groupby("source"):
+        self.replace_tag(batch_tag(iteration), manifest["sample_id"])
+        own = manifest[manifest["source"] != Source.GOLDEN]
+        for source, rows in own.groupby("source"):
             self.view_of(rows["sample_id"]).tag_samples(source_tag(str(source)))
-        unlabelled = view.match({Field.STATUS: AnnotationStatus.UNLABELED})
-        unlabelled.set_values(Field.STATUS, [AnnotationStatus.SELECTED] * len(unlabelled))
+        # Shown again after its labels came back, a batch is not to be annotated once more.
+        waiting = self.view_of(own["sample_id"]).match(
+            {Field.STATUS: {"$in": [AnnotationStatus.UNLABELED, AnnotationStatus.SELECTED]}}
+        )
+        waiting.tag_samples(Tag.TO_ANNOTATE)
+        waiting.set_values(Field.STATUS, [AnnotationStatus.SELECTED] * len(waiting))
         self.save_view(batch_view(iteration), self.dataset.match_tags(batch_tag(iteration)), f"Batch {iteration}")
 
     def show_labels(self, batch: str, boxes: pd.DataFrame, samples: pd.DataFrame, reviewed: Sequence[str]) -> None:

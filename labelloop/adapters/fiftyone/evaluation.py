@@ -14,6 +14,7 @@ def show_predictions(
 ) -> None:
     """Store the predictions of an iteration in a field of their own: a later one must not break an earlier eval."""
     loop.set_boxes(predictions_field(iteration), predictions, samples, sample_ids)
+    _show_only(loop, [Field.HUMAN_LABELS, predictions_field(iteration)])
 
 
 def show_evaluation(loop: LoopDataset, iteration: str, sample_ids: Sequence[str], iou: float) -> pd.DataFrame:
@@ -44,3 +45,11 @@ def append_info(loop: LoopDataset, key: str, entry: Any) -> None:
     history = list(loop.dataset.info.get(key, []))
     if not history or history[-1] != entry:
         loop.write_info(key, [*history, entry])
+
+
+def _show_only(loop: LoopDataset, fields: Sequence[str]) -> None:
+    """Let the App open with these fields drawn: all iterations at once would be a heap of boxes."""
+    import fiftyone.core.odm as foo
+
+    loop.dataset.app_config.active_fields = foo.ActiveFields(exclude=False, paths=[str(field) for field in fields])
+    loop.dataset.save()

@@ -5,8 +5,13 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
+from PIL import Image
+
 # What ultralytics would write to or send to if the package happens to be installed.
 REPORTERS = ("sync", "tensorboard", "wandb", "mlflow", "comet", "clearml", "neptune", "dvc", "raytune", "hub")
+# As Pillow has it. Ultralytics puts its own in place, which for a file that is no image wants to install packages and
+# then raises ModuleNotFoundError, in all of the process.
+PILLOW_OPEN = Image.open
 FONTS = ("Arial.ttf", "Arial.Unicode.ttf")
 
 
@@ -28,9 +33,10 @@ def prepare(folder: Path) -> None:
 
 
 def quiet() -> None:
-    """Switch off what ultralytics would send or write elsewhere; imports ultralytics."""
+    """Import ultralytics, and switch off what it would send, or change for others."""
     from ultralytics import settings
 
+    Image.open = PILLOW_OPEN
     switched_on = {name: False for name in REPORTERS if settings.get(name)}
     if switched_on:  # every update rewrites a file that other processes read
         settings.update(switched_on)

@@ -94,15 +94,19 @@ def evaluate(weights: Path, data: Path, *, imgsz: int, device: str, folder: Path
 
 
 def _counting_validator(names: list[str]) -> type:
-    """Ultralytics' validator, with a confusion matrix that spans all classes of the layout.
+    """Ultralytics' validator, over all classes of the layout and with a confusion matrix.
 
-    Its own one is filled only while drawing pictures, counts detections of hardly any confidence, and takes a class
-    that the model does not know for background.
+    By itself it drops the labels of classes that the model does not know, and fills its confusion matrix only while
+    drawing pictures, with detections of hardly any confidence.
     """
     from ultralytics.models.yolo.detect import DetectionValidator
     from ultralytics.utils.metrics import ConfusionMatrix
 
     class CountingValidator(DetectionValidator):  # type: ignore[misc]  # ultralytics is untyped
+        def get_dataloader(self, dataset_path: str, batch_size: int) -> Any:
+            self.names = dict(enumerate(names))  # what labels are held against; init_metrics names the model's classes
+            return super().get_dataloader(dataset_path, batch_size)
+
         def init_metrics(self, model: Any) -> None:
             super().init_metrics(model)
             self.confusion_matrix = ConfusionMatrix(names=dict(enumerate(names)))

@@ -1,6 +1,7 @@
 """Small pictures of training and evaluation, for the page of an asset."""
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from labelloop.adapters.yolo.evaluation import DetectionMetrics
 
 DPI = 80
 MOST_LEGENDS = 10  # lines named beside a curve; of more classes the worst are named, they are what one looks for
-MOST_CELLS = 20  # classes up to which a confusion matrix has numbers and a larger canvas for each
+MOST_CELLS = 20  # rows up to which a confusion matrix names each, has numbers, and grows
 
 
 def pr_curve_png(metrics: DetectionMetrics) -> bytes:
@@ -38,9 +39,9 @@ def confusion_png(metrics: DetectionMetrics) -> bytes:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if len(labels) <= MOST_CELLS:
         _write_counts(axes, counts, shares)
-    size = 8 if len(labels) <= MOST_CELLS else max(3, 8 * MOST_CELLS // len(labels))
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", fontsize=size)
-    axes.set_yticks(range(len(labels)), labels, fontsize=size)
+    step = math.ceil(len(labels) / MOST_CELLS)
+    axes.set_xticks(range(0, len(labels), step), labels[::step], rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(range(0, len(labels), step), labels[::step], fontsize=8)
     axes.set(xlabel="true", ylabel="predicted")
     return _png(figure)
 

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image, UnidentifiedImageError
 
 from labelloop.adapters.yolo import environment
 from labelloop_tests import elsewhere
@@ -25,8 +26,8 @@ def test_settings_stay_in_the_home_and_nothing_is_reported(tmp_path: Path) -> No
 
 
 def test_no_font_is_fetched(ultralytics_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ultralytics.utils import checks, downloads
-
+    checks = pytest.importorskip("ultralytics.utils.checks")
+    downloads = pytest.importorskip("ultralytics.utils.downloads")
     monkeypatch.setattr(checks, "USER_CONFIG_DIR", ultralytics_home / "Ultralytics")
     monkeypatch.setattr(downloads, "is_url", lambda *_, **__: pytest.fail("asked the network"))
     assert [Path(checks.check_font(name)).name for name in environment.FONTS] == list(environment.FONTS)
@@ -46,9 +47,16 @@ def test_threads_wait_asleep_unless_the_user_says_otherwise(tmp_path: Path, monk
 def test_auto_takes_a_gpu_where_there_is_one(
     cuda: bool, mps: bool, picked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert environment.pick_device("auto") == picked
     assert environment.pick_device("0,1") == "0,1"
+
+
+def test_pillow_stays_as_it_is(ultralytics_home: Path, tmp_path: Path) -> None:
+    """Ultralytics replaces `Image.open`; what is no image would raise ModuleNotFoundError in all of the process."""
+    environment.quiet()
+    (tmp_path / "a.jpg").write_bytes(b"not an image")
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(tmp_path / "a.jpg")

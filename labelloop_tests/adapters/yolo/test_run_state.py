@@ -23,15 +23,13 @@ MODEL, OPTIMIZER = {"a": "model"}, {"some": "state"}
     ],
 )
 def test_the_stage_of_a_checkpoint(state: object, stage: Stage, tmp_path: Path) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch")
     torch.save(state, tmp_path / "last.pt")
     assert stage_of(tmp_path / "last.pt", epochs=10) is stage
 
 
 def test_a_checkpoint_cut_off_at_any_place_is_unusable(tmp_path: Path) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch")
     last = tmp_path / "last.pt"
     assert stage_of(last, epochs=10) is Stage.UNUSABLE
     torch.save({"epoch": 0, "ema": torch.zeros(4000), "optimizer": OPTIMIZER}, last)

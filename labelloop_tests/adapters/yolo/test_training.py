@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from labelloop.adapters.yolo import training
 from labelloop.adapters.yolo.evaluation import evaluate
 from labelloop.adapters.yolo.layout import TrainImage, write_layout
 from labelloop.adapters.yolo.training import TrainOutcome, TrainRequest, train
@@ -15,14 +16,14 @@ from labelloop.sandbox.scenes import write_scenes
 from labelloop_tests.adapters.yolo.conftest import CLASSES, load_scenes
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """What a test throws into a training."""
 
 
 def crash_in(epoch: int):
     def on_epoch(now: int, _: int, __: dict[str, float]) -> None:
         if now == epoch:
-            raise Crash
+            raise CrashError
 
     return on_epoch
 
@@ -43,11 +44,10 @@ def test_a_finished_training_is_recognised(trained: TrainOutcome, request_for: T
 
 
 def test_an_interrupted_training_goes_on_and_never_twice(request_for: TrainRequest, tmp_path: Path) -> None:
-    import torch
-
+    torch = pytest.importorskip("torch")
     request = replace(request_for, folder=tmp_path / "run", epochs=3)
     last = request.folder / "weights" / "last.pt"
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         train(request, on_epoch=crash_in(2))
     told = []
     outcome = train(request, on_epoch=lambda epoch, total, losses: told.append((epoch, total)))
@@ -65,23 +65,46 @@ def test_an_interrupted_training_goes_on_and_never_twice(request_for: TrainReque
     assert again.weights.is_file()
 
 
-def test_a_checkpoint_cut_off_means_starting_anew(request_for: TrainRequest, tmp_path: Path) -> None:
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
+    """What each training goes on from, without training."""
+    started: list[Path | None] = []
+
+    def run(request: TrainRequest, history: object, interrupted: Path | None) -> None:
+        started.append(interrupted)
+        raise CrashError
+
+    monkeypatch.setattr(training, "_run", run)
+    return started
+
+
+def test_a_checkpoint_cut_off_means_starting_anew(
+    runs: list[Path | None], request_for: TrainRequest, tmp_path: Path
+) -> None:
     request = replace(request_for, folder=tmp_path / "run")
     (request.folder / "weights").mkdir(parents=True)
     (request.folder / "weights" / "last.pt").write_bytes(b"PK\x03\x04 half of")
     (request.folder / "request.json").write_text(json.dumps(request.identity()))
-    outcome = train(request, on_epoch=lambda *_: None)
-    assert not outcome.resumed
-    assert len(outcome.losses) == 1
+    with pytest.raises(CrashError):
+        train(request, on_epoch=never)
+    assert runs == [None]
 
 
-def test_another_request_in_the_same_folder_starts_anew(request_for: TrainRequest, tmp_path: Path) -> None:
+def test_another_request_in_the_same_folder_starts_anew(
+    runs: list[Path | None], request_for: TrainRequest, tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    last = tmp_path / "run" / "weights" / "last.pt"
     request = replace(request_for, folder=tmp_path / "run", epochs=2)
-    with pytest.raises(Crash):
-        train(request, on_epoch=crash_in(2))
-    outcome = train(replace(request, epochs=1, seed=3), on_epoch=lambda *_: None)
-    assert not outcome.resumed
-    assert [record["epoch"] for record in outcome.losses] == [1]
+    with pytest.raises(CrashError):
+        train(request, on_epoch=never)
+    last.parent.mkdir()
+    torch.save({"epoch": 0, "ema": {"a": "model"}, "optimizer": {"some": "state"}}, last)
+    for wanted in (request, replace(request, seed=3)):
+        with pytest.raises(CrashError):
+            train(wanted, on_epoch=never)
+    assert runs == [None, last, None]
+    assert not last.exists()
 
 
 def test_the_same_request_gives_the_same_weights(
