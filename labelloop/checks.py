@@ -8,12 +8,12 @@ import dagster as dg
 import pandas as pd
 
 from labelloop.adapters.fiftyone.evaluation import append_info
-from labelloop.adapters.files.ledger import HOLDOUT
-from labelloop.core.quality import Agreement, agreement
+from labelloop.core.quality import Agreement
 from labelloop.core.verdict import FINDINGS, Finding, Limits, judge
-from labelloop.core.vocabulary import HELD_OUT, Source, iteration_number
+from labelloop.core.vocabulary import HELD_OUT, iteration_number
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.golden import GOLDEN_HISTORY, blind_agreement, blind_entry
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import stage
 
@@ -46,7 +46,7 @@ def batch_labels(
     """Judge the labels of a batch and keep the verdict, without which `trained_model` refuses to train."""
     iteration = context.partition_key
     now = project.current
-    golden = _golden(now, iteration)
+    golden = blind_agreement(now, iteration)
     findings = _judge(now, iteration, golden)
     now.ledger.write(
         "verdicts",
@@ -59,7 +59,7 @@ def batch_labels(
     )
     if golden is not None:
         with dataset.writing(now, context.log.info) as loop:
-            append_info(loop, "golden_qa_history", {"kind": "blind", "iteration": iteration, **asdict(golden)})
+            append_info(loop, GOLDEN_HISTORY, blind_entry(iteration, golden))
     yield from map(_result, findings)
 
 
@@ -82,16 +82,6 @@ def _past(now: Project, iteration: str) -> pd.Series:
     before = [name for name in now.ledger.labelled_batches(iteration) if iteration_number(name) < number]
     counts = [now.ledger.label_version(name).boxes["label"].value_counts() for name in before]
     return pd.concat(counts).groupby(level=0).sum() if counts else pd.Series(dtype=int)
-
-
-def _golden(now: Project, iteration: str) -> Agreement | None:
-    manifest = now.ledger.manifest(iteration)
-    hidden = set(manifest.loc[manifest["source"] == Source.GOLDEN, "sample_id"])
-    if not hidden or not now.ledger.has_labels(HOLDOUT):
-        return None
-    first, second = now.ledger.label_version(HOLDOUT), now.ledger.label_version(iteration)
-    both = hidden & set(first.reviewed) & set(second.reviewed)
-    return agreement(first.boxes, second.boxes, both) if both else None
 
 
 def _result(finding: Finding) -> dg.AssetCheckResult:

@@ -9,6 +9,7 @@ from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
 from labelloop.resources.project import ProjectResource
+from labelloop.sensors import SENSORS
 
 STAGES = [ingest, pull, split, embed, score, annotate, select, train, evaluate, mine]
 
@@ -16,6 +17,7 @@ defs = dg.Definitions(
     assets=dg.load_assets_from_modules(STAGES),
     asset_checks=[batch_labels],
     jobs=JOBS,
+    sensors=SENSORS,
     resources={
         "project": ProjectResource(),
         "dataset": DatasetResource(),

@@ -2,29 +2,41 @@
 
 import dagster as dg
 
+from labelloop.core.vocabulary import STEPS, JobName
+
+
+def _assets(job: JobName) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*STEPS[job]) | dg.AssetSelection.checks_for_assets(*STEPS[job])
+
+
 prepare_pool = dg.define_asset_job(
-    "prepare_pool",
-    ["source_images", "cvat_pull", "splits", "embeddings", "zcore_scores"],
+    JobName.PREPARE_POOL.value,
+    _assets(JobName.PREPARE_POOL),
     description="Register images, cut the held-out sets, embed and score the pool.",
 )
 send_holdout = dg.define_asset_job(
-    "send_holdout", ["holdout_batch"], description="Send val and golden to CVAT; they are labelled once."
+    JobName.SEND_HOLDOUT.value,
+    _assets(JobName.SEND_HOLDOUT),
+    description="Send val and golden to CVAT; they are labelled once.",
 )
 take_holdout = dg.define_asset_job(
-    "take_holdout", ["annotated_holdout"], description="Take the labels of val and golden back."
+    JobName.TAKE_HOLDOUT.value,
+    _assets(JobName.TAKE_HOLDOUT),
+    description="Take the labels of val and golden back.",
 )
 next_batch = dg.define_asset_job(
-    "next_batch", ["batch"], description="Choose the images of an iteration and send them."
+    JobName.NEXT_BATCH.value,
+    _assets(JobName.NEXT_BATCH),
+    description="Choose the images of an iteration and send them.",
 )
 label_loop = dg.define_asset_job(
-    "label_loop",
-    dg.AssetSelection.assets("annotated_batch", "trained_model", "eval_report", "failure_mined_batch")
-    | dg.AssetSelection.checks_for_assets("annotated_batch"),
+    JobName.LABEL_LOOP.value,
+    _assets(JobName.LABEL_LOOP),
     description="Take the labels of a batch, check them, train, evaluate, and choose the next batch.",
 )
 take_batch = dg.define_asset_job(
-    "take_batch",
-    dg.AssetSelection.assets("annotated_batch") | dg.AssetSelection.checks_for_assets("annotated_batch"),
+    JobName.TAKE_BATCH.value,
+    _assets(JobName.TAKE_BATCH),
     description="Take the labels of an older batch again after it was reopened; models of the past stay.",
 )
 

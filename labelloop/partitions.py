@@ -2,4 +2,6 @@
 
 import dagster as dg
 
-ITERATIONS = dg.DynamicPartitionsDefinition(name="iteration")
+from labelloop.core.vocabulary import ITERATION
+
+ITERATIONS = dg.DynamicPartitionsDefinition(name=ITERATION)

@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "labelloop").rglob("*.py"))
 
 
 def test_imports_point_in_one_direction() -> None:
-    from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
-
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == EXIT_STATUS_SUCCESS
 
 

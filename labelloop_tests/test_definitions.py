@@ -68,3 +68,10 @@ def test_exactly_the_findings_that_forbid_training_block() -> None:
     graph = defs.resolve_asset_graph()
     blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
     assert blocking == dict(FINDINGS)
+
+
+def test_what_talks_to_cvat_is_tried_three_more_times() -> None:
+    asking = {"cvat_pull", "holdout_batch", "annotated_holdout", "batch", "annotated_batch"}
+    for definition in defs.assets:
+        policy = definition.op.retry_policy
+        assert (policy.max_retries if policy else 0) == (3 if definition.key.to_user_string() in asking else 0)

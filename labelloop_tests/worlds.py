@@ -1,7 +1,8 @@
 """A project on disk with everything a user has: settings, images, labels, a server, a database. Only YOLO is a fake."""
 
+import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,26 @@ class World:
             dg.define_asset_job(f"only_{name}", [name]).resolve(asset_graph=defs.resolve_asset_graph()), iteration, {}
         )
 
+    def pretend(
+        self, request: dg.RunRequest, status: dg.DagsterRunStatus, tags: Mapping[str, str] | None = None
+    ) -> dg.DagsterRun:
+        """A run of what a sensor requests, in this state, without anything being run."""
+        partition = {"dagster/partition": request.partition_key} if request.partition_key else {}
+        return self.instance.create_run_for_job(
+            defs.get_job_def(str(request.job_name)), tags={**request.tags, **partition, **(tags or {})}, status=status
+        )
+
     def run(self, job: str, iteration: str | None = None, **config: Any) -> dg.ExecuteInProcessResult:
         return self._execute(defs.get_job_def(job), iteration, config)
 
-    def _execute(self, job: dg.JobDefinition, iteration: str | None, config: dict) -> dg.ExecuteInProcessResult:
+    def start(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        """Run what a sensor requests, as the daemon does."""
+        tags = {**request.tags, "dagster/run_key": str(request.run_key)}
+        return self._execute(defs.get_job_def(str(request.job_name)), request.partition_key, {}, tags)
+
+    def _execute(
+        self, job: dg.JobDefinition, iteration: str | None, config: dict, own: Mapping[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
         resources = {
             "project": ProjectResource(config_path=str(self.folder / CONFIG_NAME)),
             "dataset": DatasetResource(),
@@ -57,7 +74,7 @@ class World:
             "detector": MemorisingDetector(),
         }
         # As a tag, the way the terminal gives it: the partition need not be registered.
-        tags = {"dagster/partition": iteration} if iteration else {}
+        tags = {**(own or {}), **({"dagster/partition": iteration} if iteration else {})}
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return job.execute_in_process(
             instance=self.instance, tags=tags, resources=resources, raise_on_error=False, run_config=quiet | config
@@ -75,6 +92,12 @@ class World:
         annotate_open_tasks(
             self.cvat.server(now), now.settings.project_name, truth, now.settings.annotators, now.settings.seed
         )
+
+    def copy(self, folder: Path) -> "World":
+        """The same project in another folder, with a server and a Dagster instance of its own; this one is closed."""
+        self.close()
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return World(folder, dg.DagsterInstance.ephemeral())
 
     def close(self) -> None:
         sandbox_server.shut_down(Home.of(self.folder / CONFIG_NAME))

@@ -2,7 +2,8 @@
 
 A keeper (`python -m labelloop.adapters.processes …`) runs the server as its child. Clients hold a shared lock
 for life; the keeper tests it, so that not even a killed client can keep a server alive or take one away. A server
-whose keeper was killed is adopted by a new one as soon as the next client comes.
+whose keeper was killed is adopted by a new one as soon as the next client comes. What a server started itself is in
+its process group, and ends with it.
 """
 
 import json
@@ -12,8 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -33,6 +34,9 @@ class OwnedServer:
     folder: Path  # holds NAME.start, NAME.clients (locks), NAME.json (record), NAME.log
     answers: Callable[[int], bool]  # whether the server on this port is ours and up
     start_seconds: float = 60.0
+    idle_seconds: float = IDLE_SECONDS  # how long it outlives its last client
+    cwd: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)  # on top of that of whoever starts it
 
     @property
     def record(self) -> Path:
@@ -50,6 +54,22 @@ class OwnedServer:
         if running is None or running["folder"] != str(self.folder):
             return None
         return int(running["port"]) if self.answers(running["port"]) else None
+
+    def server_runs(self) -> bool:
+        """Whether the recorded process runs, answering or not."""
+        running = read_record(self.record)
+        return running is not None and _process(running["server"]) is not None
+
+    def is_well(self) -> bool:
+        """Whether the recorded process runs and somebody looks after it."""
+        return self.server_runs() and self._is_kept()
+
+    def has_other_clients(self) -> bool:
+        """Whether anybody but this process uses the server; this one ceases to be a client."""
+        held = _CLIENT_LOCKS.pop(self.folder / f"{self.name}.clients", None)
+        if held is not None:
+            os.close(held)
+        return locks.is_held(self.folder / f"{self.name}.clients")
 
     def ensure(self, command: Callable[[int], Sequence[str]], preferred_port: int = 0) -> int:
         """Become a client for life, start the server if nobody has, and return its port.
@@ -80,11 +100,13 @@ class OwnedServer:
     def _start_keeper(self, port: int, command: Sequence[str] = ()) -> None:
         """Have a keeper run this command or, without one, adopt the server that is running."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        keeper = [sys.executable, "-m", "labelloop.adapters.processes", self.name, str(self.folder), str(port)]
+        idle = os.environ.get("LABELLOOP_IDLE_SECONDS", str(self.idle_seconds))
+        keeper = [sys.executable, "-m", "labelloop.adapters.processes", self.name, str(self.folder), str(port), idle]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*keeper, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+                [*keeper, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                cwd=self.cwd, env={**os.environ, **self.environment},
+            )  # fmt: skip
         deadline = time.monotonic() + self.start_seconds
         while not (self._is_kept() and self.port() == port):
             if process.poll() is not None or time.monotonic() > deadline:
@@ -101,7 +123,8 @@ def stop(server: OwnedServer) -> bool:
     running = read_record(server.record)
     found: list[psutil.Process] = []
     if running is not None and (running["folder"] == str(server.folder) or not Path(running["folder"]).is_dir()):
-        found = [process for process in map(_process, (running["keeper"], running["server"])) if process is not None]
+        named = [process for process in map(_process, (running["keeper"], running["server"])) if process is not None]
+        found = list({*named, *_group(running)})
     _end(found)
     server.record.unlink(missing_ok=True)
     return bool(found)
@@ -145,6 +168,33 @@ def _process(identity: Sequence[float]) -> psutil.Process | None:
         return None
 
 
+def _group(running: Mapping) -> list[psutil.Process]:
+    """What is left of the process group of a recorded server, itself included.
+
+    The number of a group is not given away while a member lives. So a process that has it and is younger than the
+    server proves that all of ours are gone, and so does a machine that was started since.
+    """
+    group, born = running.get("group", 0), running["server"][1] + 2
+    if not group or psutil.boot_time() > born or _created(group) > born:
+        return []
+    return [process for process in psutil.process_iter() if _group_of(process.pid) == group]
+
+
+def _created(pid: int) -> float:
+    """When a process was started; long ago if it is gone."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except (ProcessLookupError, PermissionError):
+        return 0
+
+
 def _alive(process: psutil.Process) -> bool:
     """Whether a process runs; one that has ended but whose parent has not noticed does not."""
     try:
@@ -177,12 +227,19 @@ def keep(name: str, folder: Path, port: int, command: Sequence[str], idle_second
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     record = folder / f"{name}.json"
     server = psutil.Popen(list(command), stdin=subprocess.DEVNULL) if command else _recorded(record)
+    group = _group_of(server.pid)
     try:
         keeper, child = ([process.pid, process.create_time()] for process in (psutil.Process(), server))
-        write_json(record, {"keeper": keeper, "server": child, "port": port, "folder": str(folder)})
-        _watch(name, folder, server, idle_seconds)
+        write_json(record, {"keeper": keeper, "server": child, "port": port, "folder": str(folder), "group": group})
+        _watch(name, folder, server, group, idle_seconds)
     finally:
-        _end([server])
+        _end_group(server, group)
+
+
+def _end_group(server: psutil.Process, group: int) -> None:
+    """End a server and all that it started; a group that is not the server's own is nobody to be ended with it."""
+    others = [p for p in psutil.process_iter() if group and _group_of(p.pid) == group and p.pid != os.getpid()]
+    _end(list({server, *others}))
 
 
 def _recorded(record: Path) -> psutil.Process:
@@ -190,7 +247,7 @@ def _recorded(record: Path) -> psutil.Process:
     return psutil.Process(int(running["server"][0]) if running else -1)
 
 
-def _watch(name: str, folder: Path, server: psutil.Process, idle_seconds: float) -> None:
+def _watch(name: str, folder: Path, server: psutil.Process, group: int, idle_seconds: float) -> None:
     """Return when the server ends; end it when it is idle, but not while somebody is about to become its client."""
     clients, start = folder / f"{name}.clients", folder / f"{name}.start"
     last_client = time.monotonic()
@@ -200,11 +257,10 @@ def _watch(name: str, folder: Path, server: psutil.Process, idle_seconds: float)
         elif time.monotonic() - last_client > idle_seconds:
             with locks.exclusive_if_free(start) as nobody_starts:
                 if nobody_starts and not locks.is_held(clients):
-                    _end([server])
+                    _end_group(server, group)
                     (folder / f"{name}.json").unlink(missing_ok=True)
         time.sleep(0.5)
 
 
 if __name__ == "__main__":
-    idle = float(os.environ.get("LABELLOOP_IDLE_SECONDS", IDLE_SECONDS))
-    keep(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:], idle)
+    keep(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[5:], float(sys.argv[4]))

@@ -4,6 +4,7 @@ import json
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.processes import OwnedServer, stop
@@ -36,15 +37,19 @@ def data_folder(home: Home) -> Path:
 
 
 def _last_port(folder: Path) -> int:
-    """The port of last time, so that links to tasks stay good."""
-    record = folder / "server.json"
-    return int(json.loads(record.read_text(encoding="utf-8"))["port"]) if record.is_file() else 0
+    """The port of last time, so that links to tasks stay good; a server that was stopped only leaves credentials."""
+    url = _read(folder / "credentials.json").get("url", "")
+    return urlsplit(url).port or 0
 
 
 def _serves(folder: Path, port: int) -> bool:
     """Whether this home's server says that it has the port, and something listens there."""
-    if _last_port(folder) != port:
+    if _read(folder / "server.json").get("port") != port:
         return False
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -11,14 +11,13 @@ from labelloop.core.vocabulary import HELD_OUT, Split
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.golden import GOLDEN_HISTORY, baseline
 from labelloop.resources.labelled import labelled
 from labelloop.resources.links import links
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, table
-
-GOLDEN_HISTORY = "golden_qa_history"
 
 
 @dg.asset(group_name="pool", owners=OWNERS, kinds={"cvat"}, deps=["splits"], retry_policy=CVAT_RETRIES)
@@ -61,7 +60,7 @@ def annotated_holdout(
     version = _take(context, now, cvat, HOLDOUT)
     with dataset.writing(now, context.log.info) as loop:
         loop.show_labels(HOLDOUT, version.boxes, now.ledger.samples(), version.reviewed)
-        append_info(loop, GOLDEN_HISTORY, _baseline(now, version))
+        append_info(loop, GOLDEN_HISTORY, baseline(now))
     return _result(now, HOLDOUT, version)
 
 
@@ -115,15 +114,6 @@ def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, b
     if not now.ledger.save_labels(batch, contents, sample_of):
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
     return now.ledger.label_version(batch)
-
-
-def _baseline(now: Project, version: LabelVersion) -> dict:
-    golden = set(now.ledger.in_split(Split.GOLDEN)) & set(version.reviewed)
-    boxes = version.boxes[version.boxes["sample_id"].isin(golden)]
-    return {
-        "kind": "baseline", "revision": now.ledger.revision(HOLDOUT), "images": len(golden), "boxes": len(boxes),
-        "boxes by class": {str(name): int(count) for name, count in boxes["label"].value_counts().items()},
-    }  # fmt: skip
 
 
 def _result(now: Project, batch: str, version: LabelVersion) -> dg.MaterializeResult:

@@ -86,6 +86,7 @@ def _val(now: Project) -> Labelled:
 def _report(now: Project, iteration: str, model: dict, figures: dict, errors: pd.DataFrame, seconds: float) -> dict:
     return {
         "iteration": iteration, "model": model["model"], "labels_used": model["labels_used"],
+        "revision": now.ledger.revision(iteration),
         "holdout": now.ledger.revision(HOLDOUT) if now.ledger.has_labels(HOLDOUT) else "source",
         "seconds": round(seconds, 2), "errors": errors.to_dict("records"), **figures,
     }  # fmt: skip

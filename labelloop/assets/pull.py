@@ -9,7 +9,7 @@ import pandas as pd
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.frames import download_frames
 from labelloop.adapters.cvat.projects import find_project
-from labelloop.adapters.cvat.pull import TaskSummary, content, tasks_of_project
+from labelloop.adapters.cvat.pull import TaskSummary, content, finished_tasks
 from labelloop.adapters.files.ledger import SOURCE
 from labelloop.adapters.images import inspect_all
 from labelloop.core.annotation import TaskContent
@@ -42,13 +42,15 @@ def cvat_pull(
         return dg.MaterializeResult(data_version=dg.DataVersion("no project"), metadata={"status": NO_PROJECT})
     server = cvat.server(now)
     source = find_project(server, now.settings.annotation.pull_project)
-    tasks = [task for task in tasks_of_project(server, source.id) if not task.key and task.status == "completed"]
+    tasks = finished_tasks(server, source.id)
     context.log.info(f"{len(tasks)} finished tasks in project '{source.name}'")
     freeze_schema(now, source.label_ids)
     contents, sample_of = _take(now, server, tasks)
     now.ledger.save_labels(SOURCE, contents, sample_of)
     version = now.ledger.label_version(SOURCE)
     _show(context, now, dataset, version)
+    # Last, so that a pull that was broken off is asked for again.
+    now.ledger.write("pulled", SOURCE, {"updated": {str(task.task_id): task.updated for task in tasks}})
     return dg.MaterializeResult(
         data_version=dg.DataVersion(now.ledger.revision(SOURCE)),
         metadata={

@@ -1,25 +1,70 @@
 """`labelloop`: thin commands; what they do is said in their help."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from labelloop.adapters import mongod, sandbox_server
-from labelloop.cli import app as fiftyone_app
-from labelloop.cli import init as initialise
 from labelloop.core.errors import LabelloopError
-from labelloop.resources.cvat import CvatResource
-from labelloop.resources.project import Project
-from labelloop.sandbox.annotator import HiddenTruth, annotate_open_tasks
-from labelloop.settings.yaml_file import find_config
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 sandbox = typer.Typer(no_args_is_help=True, help="The embedded CVAT and its annotators.")
 cli.add_typer(sandbox, name="sandbox")
 out = Console(soft_wrap=True)
+
+
+@cli.command()
+def demo(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Throw away what an earlier demo made, and start over.")
+    ] = False,
+    iterations: Annotated[int, typer.Option(min=1, help="Turns of the loop.")] = 3,
+    folder: Annotated[Path | None, typer.Option(help="Folder to work in; without it the current one.")] = None,
+) -> None:
+    """Watch the loop turn by itself on drawn scenes: servers, sensors and annotators included."""
+    _command("demo").run(folder or Path.cwd(), fresh=fresh, iterations=iterations, out=out)
+
+
+@cli.command()
+def up(
+    sandbox: Annotated[
+        bool, typer.Option(help="Start the sandbox server too, where labelloop.yaml asks for it.")
+    ] = True,
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI; 0 takes a free one.")] = 0,
+) -> None:
+    """Serve this project until Ctrl-C: database, sandbox, Dagster UI, and the daemon whose sensors drive the loop."""
+    _command("up").run(_project(), sandbox=sandbox, port=port, say=_say)
+
+
+@cli.command()
+def down() -> None:
+    """Stop all servers of this project."""
+    for name, stopped in _command("up").down(_project()):
+        _say(f"{name}: {'stopped' if stopped else 'was not running'}")
+
+
+@cli.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """How far the loop is and what it waits for."""
+    _command("status").run(_project(), as_json=as_json, out=out)
+
+
+@cli.command()
+def rebuild() -> None:
+    """Drop the FiftyOne data set and make it anew from the plain files of the home."""
+    _command("repair").rebuild(_project(), _say)
+
+
+@cli.command()
+def reset(
+    first: Annotated[str, typer.Option("--from", help="First iteration to undo, such as v1.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Archive the files of an iteration and of all later ones; their CVAT tasks are renamed, never deleted."""
+    _command("repair").reset(_project(), first, _say, agreed=yes or _agree)
 
 
 @cli.command()
@@ -31,53 +76,45 @@ def init(
     weights: Annotated[str, typer.Option(help="Checkpoint or model YAML the first training starts from.")] = "",
 ) -> None:
     """Write labelloop.yaml, the Dagster home and .env in this folder; what is there already is kept."""
-    for line in initialise.run(Path.cwd(), sandbox=sandbox, source=source, weights=weights):
-        out.print(line, highlight=False, markup=False)
-
-
-@sandbox.command()
-def annotate() -> None:
-    """Play the annotators: complete every open task of the sandbox from the hidden labels of the source."""
-    now = _project()
-    if now.settings.sandbox == "off":
-        raise typer.BadParameter("sandbox is off in labelloop.yaml: people annotate here, not the sandbox")
-    truth = HiddenTruth(now.ledger.source_labels(), frozenset(now.ledger.samples()["sample_id"]))
-    done = annotate_open_tasks(
-        CvatResource().server(now),
-        now.settings.project_name,
-        truth,
-        now.settings.annotators,
-        now.settings.seed,
-        on_task=lambda task: out.print(f"{task.name}: {task.images} images, {task.boxes} boxes in {task.jobs} jobs"),
-    )
-    out.print(f"{len(done)} tasks completed" if done else "No open task.")
-
-
-@sandbox.command()
-def serve() -> None:
-    """Keep the sandbox server running and say where it is, until Ctrl-C."""
-    now = _project()
-    sandbox_server.ensure(now.home)
-    out.print(f"http://127.0.0.1:{sandbox_server.owned(now.home).port()}")
-    fiftyone_app.wait()
+    for line in _command("init").run(Path.cwd(), sandbox=sandbox, source=source, weights=weights):
+        _say(line)
 
 
 @cli.command()
 def app(port: Annotated[int, typer.Option(help="Port of the App; 0 takes a free one.")] = 5151) -> None:
     """Open the data set in the FiftyOne App, until Ctrl-C."""
-    fiftyone_app.run(_project(), port, out.print)
+    _command("app").run(_project(), port, _say)
 
 
-@cli.command()
-def down() -> None:
-    """Stop the database and the sandbox server of this project."""
-    home = _project().home
-    for name, stopped in (("mongod", mongod.shut_down(home)), ("sandbox server", sandbox_server.shut_down(home))):
-        out.print(f"{name}: {'stopped' if stopped else 'was not running'}")
+@sandbox.command()
+def annotate() -> None:
+    """Play the annotators: complete every open task of the sandbox from the hidden labels of the source."""
+    done = _command("annotators").annotate(_project(), _say)
+    _say(f"{done} tasks completed" if done else "No open task.")
 
 
-def _project() -> Project:
-    return Project(find_config(Path.cwd()))
+@sandbox.command()
+def serve() -> None:
+    """Keep the sandbox server running and say where it is, until Ctrl-C."""
+    _command("annotators").serve(_project(), _say)
+
+
+def _command(name: str) -> Any:
+    """The module of a command, imported when it is used: Dagster and pandas take seconds that others need not wait."""
+    return import_module(f"labelloop.cli.{name}")
+
+
+def _project() -> Any:
+    settings = import_module("labelloop.settings.yaml_file")
+    return import_module("labelloop.resources.project").Project(settings.find_config(Path.cwd()))
+
+
+def _say(line: str) -> None:
+    out.print(line, highlight=False, markup=False)
+
+
+def _agree(question: str) -> bool:
+    return bool(typer.confirm(question))
 
 
 def main() -> None:

@@ -89,14 +89,29 @@ class TaskContent:
 
     @property
     def revision(self) -> str:
-        """Hash of frames, deleted frames and shapes: equal exactly when nothing that counts has changed."""
-        return content_hash([asdict(frame) for frame in self.frames])
+        """Hash of frames, deleted frames and shapes: equal exactly when nothing that counts has changed.
+
+        Saving the same boxes again gives them new ids, and may list them in another order; neither counts.
+        """
+        return content_hash([_what_counts(asdict(frame)) for frame in self.frames])
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "TaskContent":
         """What `dataclasses.asdict` made of a task content, read back from JSON."""
         frames = (_tuples(frame) for frame in plain["frames"])
         return cls(**{**plain, "frames": tuple(AnnotatedFrame(**frame) for frame in frames)})
+
+
+def _what_counts(frame: dict[str, Any]) -> dict[str, Any]:
+    drawn = {kind: sorted(map(content_hash, map(_without_ids, frame[kind]))) for kind in ("shapes", "tags", "tracks")}
+    return frame | drawn
+
+
+def _without_ids(item: Any) -> Any:
+    """The item without the ids that the server gave it and its parts."""
+    if isinstance(item, Mapping):
+        return {key: _without_ids(value) for key, value in item.items() if key != "id"}
+    return [_without_ids(value) for value in item] if isinstance(item, (list, tuple)) else item
 
 
 def _tuples(frame: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ LabelloopError                 every error labelloop raises on purpose
 │   ├── CvatUnreachableError   CVAT did not answer: worth trying again
 │   └── CvatLoginError         the credentials are missing or wrong
 ├── DatabaseError              mongod is missing, too old, or does not start
-└── ModelError                 weights cannot be loaded or a training cannot go on
+├── ModelError                 weights cannot be loaded or a training cannot go on
+└── StuckError                 the loop cannot go on by itself: it waits for a person
 """
 
 
@@ -56,3 +57,7 @@ class DatabaseError(LabelloopError):
 
 class ModelError(LabelloopError):
     """Weights cannot be loaded, or a training cannot go on."""
+
+
+class StuckError(LabelloopError):
+    """The loop cannot go on by itself: something failed too often, or only a person can mend it."""

@@ -36,6 +36,28 @@ SPLIT_ALIASES = {
 }  # fmt: skip
 
 
+class JobName(StrEnum):
+    """Dagster jobs: each is the machine's work between two pieces of human work."""
+
+    PREPARE_POOL = "prepare_pool"
+    SEND_HOLDOUT = "send_holdout"
+    TAKE_HOLDOUT = "take_holdout"
+    NEXT_BATCH = "next_batch"
+    LABEL_LOOP = "label_loop"
+    TAKE_BATCH = "take_batch"
+
+
+# The assets of each job. While one of them runs, it holds the lock of its name and iteration.
+STEPS = {
+    JobName.PREPARE_POOL: ("source_images", "cvat_pull", "splits", "embeddings", "zcore_scores"),
+    JobName.SEND_HOLDOUT: ("holdout_batch",),
+    JobName.TAKE_HOLDOUT: ("annotated_holdout",),
+    JobName.NEXT_BATCH: ("batch",),
+    JobName.LABEL_LOOP: ("annotated_batch", "trained_model", "eval_report", "failure_mined_batch"),
+    JobName.TAKE_BATCH: ("annotated_batch",),
+}
+
+
 class AnnotationStatus(StrEnum):
     """How far a sample is on its way through annotation."""
 
@@ -88,6 +110,13 @@ class Quarantine(StrEnum):
     OUT_OF_FRAME = "box reaches out of the image"
     DUPLICATE = "same box drawn twice"
 
+
+ITERATION = "iteration"  # name of Dagster's dynamic partitions
+
+# What stands where an iteration stands, for work that belongs to none.
+HOLDOUT = "holdout"  # the one batch of held-out images
+SOURCE = "source"  # the finished tasks of an existing CVAT project
+POOL = "pool"  # the preparation of the pool
 
 IMG_VIZ = "img_viz"  # brain key of the 2-D map in the App
 

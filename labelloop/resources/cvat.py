@@ -11,11 +11,12 @@ from labelloop.adapters import sandbox_server
 from labelloop.adapters.cvat import access, client, names, projects, pull, push
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import TaskContent, TaskProgress, TaskSpec, UploadImage, content_hash
-from labelloop.core.errors import ConfigError, CvatError, MissingStateError
+from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.vocabulary import SUBSETS, Split
 from labelloop.resources.project import Project
 
 MEBIBYTE = 1 << 20
+TICK_TIMEOUT_S = 10.0  # Dagster gives up on a tick after a minute
 Log = Callable[[str], None]
 
 
@@ -35,6 +36,19 @@ class CvatResource(dg.ConfigurableResource):
         if self._server is None:
             self._server = client.connect(_access(project), timeout_s=self.timeout_s)
         return self._server
+
+    def watched(self, project: Project) -> client.CvatServer:
+        """The connection of a sensor's tick, which must not wait long.
+
+        A sandbox that is down is started, but what it needs to come up is left to the next tick.
+
+        Raises:
+            CvatUnreachableError: If the server does not answer, or was only just started.
+        """
+        if project.settings.sandbox == "replay" and sandbox_server.owned(project.home).port() is None:
+            sandbox_server.ensure(project.home)
+            raise CvatUnreachableError("The sandbox server was not running", "It was started just now.")
+        return client.connect(_access(project), timeout_s=TICK_TIMEOUT_S)
 
     def send(self, project: Project, batch: str, manifest: pd.DataFrame, log: Log) -> dict:
         """Find or create the tasks of a batch and record them; sending twice has the effect of once.
@@ -103,7 +117,7 @@ def _access(project: Project) -> access.CvatAccess:
 
 
 def _require_permission(project: Project, images: int) -> None:
-    if project.settings.sandbox == "off" and not project.settings.annotation.push:
+    if not project.settings.may_push:
         raise ConfigError(
             f"annotation.push is false, so {images} images were not sent to the CVAT project "
             f"'{project.settings.project_name}'",

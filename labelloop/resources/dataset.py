@@ -14,12 +14,13 @@ class DatasetResource(dg.ConfigurableResource):
     """Opens the data set for writing, one process at a time."""
 
     @contextmanager
-    def writing(self, project: Project, log: Callable[[str], None]) -> Iterator[LoopDataset]:
-        """The data set, with the home's lock on it held.
+    def writing(self, project: Project, log: Callable[[str], None], *, anew: bool = False) -> Iterator[LoopDataset]:
+        """The data set, with the home's lock on it held; `anew` drops it first.
 
         Raises:
             DatabaseError: If there is no database to be had.
         """
         with project.alone("dataset", log):
             uri = mongod.ensure(project.home)
-            yield LoopDataset.open(project.home, uri, project.settings.name)
+            make = LoopDataset.anew if anew else LoopDataset.open
+            yield make(project.home, uri, project.settings.name)

@@ -1,4 +1,4 @@
-"""What every stage of the loop shares: its errors reach the reader as one clear line, retried only where it helps."""
+"""What every stage of the loop shares: one at a time, noticed when it dies, errors told in one clear line."""
 
 import functools
 import inspect
@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from labelloop.core.errors import ConfigError, CvatUnreachableError, LabelloopError
+from labelloop.core.vocabulary import ITERATION, iteration_number
+from labelloop.resources.project import ProjectResource
+from labelloop.resources.runs import record_process, stage_lock
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
@@ -22,17 +25,18 @@ CVAT_RETRIES = dg.RetryPolicy(max_retries=3, delay=5, backoff=dg.Backoff.EXPONEN
 def stage(body: Body) -> Body:
     """Wrap the body of an asset: expected errors become a `dg.Failure` whose first line says what and the remedy.
 
-    A `RetryPolicy` applies only to a CVAT that did not answer; repeating anything else would only take time.
+    A `RetryPolicy` applies only to a CVAT that did not answer; repeating anything else would only take time. While the
+    body runs, it holds the lock of its name and iteration, and the run tells which process it is.
     """
 
     @functools.wraps(body)
     def clear(context: Any, *args: Any, **kwargs: Any) -> Any:
-        with _clear_errors(context):
+        with _clear_errors(context), _alone(context, body.__name__, kwargs["project"]):
             return body(context, *args, **kwargs)
 
     @functools.wraps(body)
     def clear_each(context: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        with _clear_errors(context):
+        with _clear_errors(context), _alone(context, body.__name__, kwargs["project"]):
             yield from body(context, *args, **kwargs)
 
     # Dagster tells a body with several results by its being a generator function, so it has to stay one.
@@ -47,6 +51,20 @@ def _clear_errors(context: Any) -> Iterator[None]:
     except LabelloopError as error:
         context.log.error(str(error))
         raise dg.Failure(str(error), allow_retries=isinstance(error, CvatUnreachableError)) from error
+
+
+@contextmanager
+def _alone(context: Any, step: str, project: ProjectResource) -> Iterator[None]:
+    iteration = context.partition_key if context.has_partition_key else ""
+    if iteration:
+        iteration_number(iteration)  # names a file below, so it must be one
+    record_process(context.instance, context.run.run_id)
+    now = project.current
+    if iteration in now.ledger.iterations():
+        # A Dagster home that is younger than the project has not heard of it, and could not store the result.
+        context.instance.add_dynamic_partitions(ITERATION, [iteration])
+    with now.alone(stage_lock(step, iteration), context.log.info):
+        yield
 
 
 def _require_dagster_home(instance: dg.DagsterInstance) -> None:

@@ -179,7 +179,9 @@ class CheckSettings(Section):
 class LoopSettings(Section):
     """How much the loop does by itself."""
 
-    autostart: bool = Field(False, description="Choose and send v0 without being asked, once the pool is scored.")
+    autostart: bool | None = Field(
+        None, description="Choose and send v0 without being asked, once the pool is scored; null: in the sandbox only."
+    )
 
 
 class AnnotatorSettings(Section):
@@ -235,6 +237,16 @@ class Settings(Section):
         if twice or any(not name.strip() for name in value):
             raise ValueError(f"class names must be unique and not empty: {', '.join(twice)}")
         return value
+
+    @property
+    def autostart(self) -> bool:
+        """Whether v0 is chosen and sent without being asked."""
+        return self.sandbox != "off" if self.loop.autostart is None else self.loop.autostart
+
+    @property
+    def may_push(self) -> bool:
+        """Whether images may be sent to the CVAT of the project."""
+        return self.sandbox != "off" or self.annotation.push
 
     @property
     def project_name(self) -> str:

@@ -73,9 +73,14 @@ def _render_section(section: Section, indent: str) -> Iterator[str]:
 
 def _flow(value: Any) -> str:
     """A value on one line; PyYAML closes a bare scalar with an end-of-document mark, which has no place here."""
-    return (
-        yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
-    )
+    text = yaml.safe_dump(value, allow_unicode=True, default_flow_style=True, width=10_000)
+    if set(text) & _LINE_BREAKS:
+        text = yaml.safe_dump(value, allow_unicode=False, default_flow_style=True, width=10_000)
+    return text.removesuffix("...\n").strip(" \n")
+
+
+# Characters of a text that YAML takes for the end of a line unless they are escaped.
+_LINE_BREAKS = frozenset("\x85\u2028\u2029")
 
 
 def _explain(item: Any) -> str:

@@ -61,7 +61,7 @@ def test_a_bomb_is_set_aside(tmp_path):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
 def test_no_damage_to_a_file_stops_the_ingest(tmp_path, kind):
     content = encoded(picture(), kind, orientation=6 if kind in ("JPEG", "TIFF", "WEBP", "PNG") else 1)
-    random = np.random.default_rng(0)  # seed and number reach what each decoder raises
+    random = np.random.default_rng(0)
     path = tmp_path / "damaged"
     reasons = []
     for _ in range(200):

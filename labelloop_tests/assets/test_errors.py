@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from labelloop.adapters.files import atomic
@@ -58,8 +59,10 @@ def test_an_unreachable_server_is_named_and_the_batch_stays_chosen(world, monkey
     one.configure(sandbox="off", annotation={"push": True})
     monkeypatch.setenv("CVAT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("CVAT_ACCESS_TOKEN", "anything")
-    monkeypatch.setattr("labelloop.assets.select.CVAT_RETRIES", None)
-    assert "http://127.0.0.1:9" in refusal(one, "next_batch", "v0")
+    monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0.0)  # nobody waits here
+    result = one.run("next_batch", "v0")
+    assert "http://127.0.0.1:9" in failure_of(result)
+    assert sum(event.event_type_value == "STEP_RESTARTED" for event in result.all_events) == 3
     chosen = one.now.ledger.manifest("v0")
     one.configure(sandbox="replay")
     one.turn([("next_batch", "v0")])

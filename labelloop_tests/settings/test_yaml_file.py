@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
@@ -103,6 +103,7 @@ def folder(tmp_path_factory):
 
 
 @effort(deadline=None, max_examples=60)
+@example(name="\u3000wide\u3000", group_by="\u00a0", classes=["\u2028a\x85"])
 @given(name=words.filter(bool), group_by=words, classes=st.lists(words.filter(str.strip), unique=True, max_size=5))
 def test_any_text_is_read_back(folder, name, group_by, classes):
     settings = Settings(name=name, classes=classes, splits=SplitSettings(group_by=group_by))

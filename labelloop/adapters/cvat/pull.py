@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labelloop.adapters.cvat.client import CvatServer
@@ -41,6 +41,16 @@ def tasks_of_project(server: CvatServer, project_id: int) -> list[TaskSummary]:
     """Tasks of a project, oldest first; a task whose images are not there yet has size 0."""
     tasks = server.list_all("/api/tasks", f"listing the tasks of project {project_id}", project_id=project_id)
     return [_summary(server, task) for task in sorted(tasks, key=lambda task: task["id"])]
+
+
+def finished_tasks(server: CvatServer, project_id: int) -> list[TaskSummary]:
+    """Finished tasks of a project that labelloop did not make; `updated` moves with their jobs as well."""
+    tasks = [task for task in tasks_of_project(server, project_id) if not task.key and task.status == "completed"]
+    latest = {task.task_id: task.updated for task in tasks}
+    for job in find_jobs(server, f"listing the jobs of project {project_id}", project_id=project_id) if tasks else []:
+        if job.task_id in latest:
+            latest[job.task_id] = max(latest[job.task_id], job.updated)
+    return [replace(task, updated=latest[task.task_id]) for task in tasks]
 
 
 def progress(server: CvatServer, task_ids: Sequence[int]) -> list[TaskProgress]:

@@ -38,6 +38,7 @@ class BoundedPool:
             redirect=False,
             respect_retry_after_header=False,
         )
+        self._longest_wait_s = min(LONGEST_WAIT_S, timeout_s)
         self._sleep = sleep
         self._lock = threading.Lock()
         self.requests = 0
@@ -52,7 +53,7 @@ class BoundedPool:
             response = self._pool.request(method, url, **options)
             wait_s = seconds_to_wait(response.headers.get("Retry-After", ""))
             asked = response.status in {429, 503} and method in REPEATABLE and wait_s is not None
-            if not asked or wait_s is None or wait_s > LONGEST_WAIT_S or not waits_left:
+            if not asked or wait_s is None or wait_s > self._longest_wait_s or not waits_left:
                 break
             response.drain_conn()
             self._sleep(wait_s)

@@ -44,6 +44,16 @@ class LoopDataset:
             dataset.create_index(Field.SAMPLE_ID, unique=True)
         return cls(dataset)
 
+    @classmethod
+    def anew(cls, home: Home, database_uri: str, name: str) -> "LoopDataset":
+        """Drop the data set of a home, and make it again with nothing in it."""
+        prepare(home, database_uri)
+        import fiftyone as fo
+
+        if fo.dataset_exists(name):
+            fo.delete_dataset(name)
+        return cls.open(home, database_uri, name)
+
     def known_ids(self) -> list[str]:
         """The `sample_id` of every sample, in the data set's order."""
         return list(self.dataset.values(Field.SAMPLE_ID))

@@ -1,7 +1,6 @@
 """Files are written whole or not at all: temporary name beside the target, fsync, rename."""
 
 import errno
-import io
 import json
 import os
 import secrets
@@ -9,9 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-
-import numpy as np
-import pandas as pd
 
 from labelloop.core.errors import LabelloopError, MissingStateError
 
@@ -55,37 +51,13 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def write_frame(path: Path, frame: pd.DataFrame) -> None:
-    """Write a frame as Parquet; the index is dropped."""
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    write_bytes(path, buffer.getvalue())
-
-
-def write_array(path: Path, array: np.ndarray) -> None:
-    """Write an array as `.npy`, which can be memory-mapped."""
-    with replacing(path) as file:
-        np.save(file, array, allow_pickle=False)
-
-
 def read_json(path: Path, missing: str) -> Any:
     """Read a JSON file; `missing` says what to run first when it is not there."""
-    return _read(path, missing, lambda: json.loads(path.read_text(encoding="utf-8")))
+    return read_whole(path, missing, lambda: json.loads(path.read_text(encoding="utf-8")))
 
 
-def read_frame(path: Path, missing: str) -> pd.DataFrame:
-    """Read a Parquet file; `missing` says what to run first when it is not there."""
-    frame: pd.DataFrame = _read(path, missing, lambda: pd.read_parquet(path))
-    return frame
-
-
-def read_array(path: Path, missing: str) -> np.ndarray:
-    """Memory-map an `.npy` file; `missing` says what to run first when it is not there."""
-    array: np.ndarray = _read(path, missing, lambda: np.load(path, mmap_mode="r", allow_pickle=False))
-    return array
-
-
-def _read(path: Path, missing: str, read: Callable[[], Any]) -> Any:
+def read_whole(path: Path, missing: str, read: Callable[[], Any]) -> Any:
+    """What `read` gives of a file; one that is not there, or damaged, is an error that says what to do."""
     if not path.is_file():
         raise MissingStateError(f"{path.name} is not there yet", missing)
     try:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labelloop.adapters.files.atomic import read_array, read_frame, read_json, write_array, write_frame, write_json
+from labelloop.adapters.files.atomic import read_json, write_json
 from labelloop.adapters.files.home import Home
+from labelloop.adapters.files.tables import read_array, read_frame, write_array, write_frame
+from labelloop.core import vocabulary
 from labelloop.core.annotation import TaskContent, content_hash
 from labelloop.core.errors import LabelloopError
 from labelloop.core.label_version import LabelVersion, project
@@ -18,8 +20,7 @@ from labelloop.core.schema import Schema
 from labelloop.core.vocabulary import iteration_number
 
 PREPARE = "Run the job prepare_pool first."
-HOLDOUT = "holdout"  # stands where an iteration stands, for the one batch of held-out images
-SOURCE = "source"  # likewise, for the finished tasks of an existing CVAT project
+HOLDOUT, SOURCE = vocabulary.HOLDOUT, vocabulary.SOURCE
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,10 @@ class Ledger:
         """sample_id, zcore in [0, 1] of the pool."""
         return read_frame(self.root / "zcore.parquet", PREPARE)
 
+    def has_zcore(self) -> bool:
+        """Whether the pool is scored."""
+        return (self.root / "zcore.parquet").is_file()
+
     def save_zcore(self, scores: pd.DataFrame) -> None:
         """Replace the scores."""
         write_frame(self.root / "zcore.parquet", scores)
@@ -183,6 +188,10 @@ class Ledger:
         """Whether the labels of a batch were taken back."""
         return self.read_or_none("labels", batch) is not None
 
+    def drawn(self, batch: str) -> str:
+        """Revision of what people drew, as it was last taken back, whatever the classes were; empty before that."""
+        return str((self.read_or_none("labels", batch) or {}).get("drawn", ""))
+
     def label_file(self, batch: str, revision: str) -> Path:
         """Where a label version lies; named by its revision, so never overwritten with something else."""
         return self.root / "labels" / batch / f"{revision}.json"
@@ -196,13 +205,15 @@ class Ledger:
             LabelError: If the content does not add up; the version of before stays.
         """
         schema = self.schema()
-        revision = content_hash([[content.revision for content in contents], list(schema.classes)])
-        if self.has_labels(batch) and self.revision(batch) == revision and self.label_file(batch, revision).is_file():
+        drawn = [content.revision for content in contents]
+        revision = content_hash([drawn, list(schema.classes)])
+        record = {"revision": revision, "drawn": content_hash(drawn)}
+        if self.read_or_none("labels", batch) == record and self.label_file(batch, revision).is_file():
             return False
         project(contents, sample_of, schema)  # refuses before anything is written
         stored = {"contents": [asdict(content) for content in contents], "sample_of": dict(sample_of)}
         write_json(self.label_file(batch, revision), stored | {"schema": schema.to_dict()})
-        self.write("labels", batch, {"revision": revision})
+        self.write("labels", batch, record)
         return True
 
     def labelled_batches(self, up_to: str) -> list[str]:
@@ -236,6 +247,7 @@ _FIRST = {
     "embeddings": PREPARE,
     "batches": "Run the job next_batch for {name} first.",
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
+    "pulled": PREPARE,
     "labels": "Annotate the tasks of {name} in CVAT, then run label_loop (take_holdout for the hold-out).",
     "verdicts": "Materialise annotated_batch of {name} with its checks first: job label_loop or take_batch.",
     "models": "Run the job label_loop for {name} first.",

@@ -9,16 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labelloop.adapters.files.atomic import (
-    read_array,
-    read_frame,
-    read_json,
-    replacing,
-    write_array,
-    write_bytes,
-    write_frame,
-    write_json,
-)
+from labelloop.adapters.files.atomic import read_json, replacing, write_bytes, write_json
+from labelloop.adapters.files.tables import read_array, read_frame, write_array, write_frame
 from labelloop.core.errors import LabelloopError, MissingStateError
 from labelloop_tests import elsewhere
 
@@ -33,7 +25,8 @@ WRITE = """
 import sys, resource
 from pathlib import Path
 import numpy as np, pandas as pd
-from labelloop.adapters.files.atomic import write_array, write_bytes, write_frame, write_json
+from labelloop.adapters.files.atomic import write_bytes, write_json
+from labelloop.adapters.files.tables import write_array, write_frame
 from labelloop.core.errors import LabelloopError
 path = Path(sys.argv[1])
 LIMIT
@@ -140,7 +133,7 @@ WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
 import numpy as np
-from labelloop.adapters.files.atomic import write_array
+from labelloop.adapters.files.tables import write_array
 number = 0
 while True:
     write_array(Path(sys.argv[1]), np.full(1 << 18, number))

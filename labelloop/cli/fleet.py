@@ -1,0 +1,125 @@
+"""The servers of a project: started together, mended while they serve, stopped together."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from labelloop.adapters import dagster_servers, mongod, sandbox_server
+from labelloop.adapters.files.home import Home
+from labelloop.adapters.processes import OwnedServer, stop
+from labelloop.resources.project import Project
+
+
+@dataclass(frozen=True)
+class Member:
+    """A server of the fleet; one that is shared outlives the fleet while somebody else uses it."""
+
+    title: str
+    server: OwnedServer
+    ensure: Callable[[], object]
+    shared: bool = False
+
+
+class Fleet:
+    """Database, sandbox, Dagster webserver and daemon; as a context it stops what it started, and only that."""
+
+    def __init__(self, now: Project, *, sandbox: bool = True, port: int = 0) -> None:
+        self.now = now
+        self.members = members(now, sandbox=sandbox and now.settings.sandbox == "replay", port=port)
+        self._started: set[str] = set()
+
+    def __enter__(self) -> "Fleet":
+        try:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self._start, self.members))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def mend(self) -> list[str]:
+        """Start again what is not there any more; returns the titles."""
+        gone = [member for member in self.members if not member.server.is_well()]
+        for member in gone:
+            self._start(member)
+        return [member.title for member in gone]
+
+    def stop(self) -> list[str]:
+        """Stop what this fleet started and nobody else uses; returns the titles."""
+        own = [member for member in self.members if member.title in self._started]
+        # First those that use the others: a database that goes first is an error in somebody's log.
+        first = self._stop([member for member in own if not member.shared])
+        free = [member for member in own if member.shared and not member.server.has_other_clients()]
+        self._started.clear()
+        return first + self._stop(free)
+
+    @property
+    def webserver_port(self) -> int:
+        """Port of the Dagster UI."""
+        return dagster_servers.webserver(self.now.home, self.now.config).port() or 0
+
+    def links(self) -> dict[str, str]:
+        """Where people find what."""
+        return links(self.now)
+
+    def _start(self, member: Member) -> None:
+        if member.server.port() is None:
+            self._started.add(member.title)
+        member.ensure()
+
+    @staticmethod
+    def _stop(these: list[Member]) -> list[str]:
+        with ThreadPoolExecutor() as pool:
+            stopped = list(pool.map(lambda member: stop(member.server), these))
+        return [member.title for member, was in zip(these, stopped, strict=True) if was]
+
+
+def members(now: Project, *, sandbox: bool, port: int = 0) -> list[Member]:
+    """The servers of a project, those that use others first."""
+    home, config = now.home, now.config
+    found = [
+        Member(
+            "Dagster daemon",
+            dagster_servers.daemon(home, config),
+            lambda: dagster_servers.start_daemon(home, config),
+        ),
+        Member(
+            "Dagster webserver",
+            dagster_servers.webserver(home, config),
+            lambda: dagster_servers.start_webserver(home, config, port),
+        ),
+    ]
+    if sandbox:
+        found.append(
+            Member("sandbox server", sandbox_server.owned(home), lambda: sandbox_server.ensure(home), shared=True)
+        )
+    if not _database_is_given():
+        found.append(Member("mongod", mongod.owned(home), lambda: mongod.ensure(home), shared=True))
+    return found
+
+
+def links(now: Project) -> dict[str, str]:
+    """Addresses of the servers that run now."""
+    found = {}
+    webserver = dagster_servers.webserver(now.home, now.config).port()
+    if webserver:
+        found["Dagster UI"] = f"http://127.0.0.1:{webserver}"
+        found["lineage"] = f"http://127.0.0.1:{webserver}/asset-groups"
+    sandbox = sandbox_port(now.home) if now.settings.sandbox == "replay" else None
+    if sandbox:
+        found["sandbox"] = f"http://127.0.0.1:{sandbox}"
+    return found
+
+
+def sandbox_port(home: Home) -> int | None:
+    """Port of the sandbox server, if it runs."""
+    return sandbox_server.owned(home).port()
+
+
+def _database_is_given() -> bool:
+    given = os.environ.get("FIFTYONE_DATABASE_URI", "")
+    return bool(given) and mongod.OURS not in given

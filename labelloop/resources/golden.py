@@ -1,0 +1,38 @@
+"""The history of golden images: what people said of them first, and what they said later, blind."""
+
+from dataclasses import asdict
+from typing import Any
+
+from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.core.quality import Agreement, agreement
+from labelloop.core.vocabulary import Source, Split
+from labelloop.resources.project import Project
+
+GOLDEN_HISTORY = "golden_qa_history"  # key in `dataset.info`
+
+
+def baseline(now: Project) -> dict[str, Any]:
+    """The entry of the history for the labels of the hold-out as they are."""
+    version = now.ledger.label_version(HOLDOUT)
+    golden = set(now.ledger.in_split(Split.GOLDEN)) & set(version.reviewed)
+    boxes = version.boxes[version.boxes["sample_id"].isin(golden)]
+    return {
+        "kind": "baseline", "revision": now.ledger.revision(HOLDOUT), "images": len(golden), "boxes": len(boxes),
+        "boxes by class": {str(name): int(count) for name, count in boxes["label"].value_counts().items()},
+    }  # fmt: skip
+
+
+def blind_agreement(now: Project, iteration: str) -> Agreement | None:
+    """How the golden images hidden in a batch agree with their first labels; None where there is nothing to compare."""
+    manifest = now.ledger.manifest(iteration)
+    hidden = set(manifest.loc[manifest["source"] == Source.GOLDEN, "sample_id"])
+    if not hidden or not now.ledger.has_labels(HOLDOUT):
+        return None
+    first, second = now.ledger.label_version(HOLDOUT), now.ledger.label_version(iteration)
+    both = hidden & set(first.reviewed) & set(second.reviewed)
+    return agreement(first.boxes, second.boxes, both) if both else None
+
+
+def blind_entry(iteration: str, found: Agreement) -> dict[str, Any]:
+    """The entry of the history for a comparison."""
+    return {"kind": "blind", "iteration": iteration, **asdict(found)}

@@ -1,0 +1,95 @@
+"""FiftyOne from the plain files: a database that is lost, or was changed by hand, costs minutes and no label."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.fiftyone.evaluation import append_info, show_evaluation, show_failures, show_predictions
+from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
+from labelloop.core.embedding import map_2d
+from labelloop.core.failures import failed
+from labelloop.core.vocabulary import HELD_OUT, Field, Split, Tag, eval_key
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.golden import GOLDEN_HISTORY, baseline, blind_agreement, blind_entry
+from labelloop.resources.project import Project
+
+ERROR_COLUMNS = ["sample_id", "tp", "fn", "fp"]
+SHOWN_OF_REPORT = ("map50", "map50_95", "labels_used", "model")  # in `dataset.info`
+
+Say = Callable[[str], None]
+
+
+def rebuild(now: Project, dataset: DatasetResource, say: Say) -> int:
+    """Drop the data set and make it again; returns the number of samples.
+
+    Fields, tags and views that people added in the App are not in the files, and are not made again. A rebuild that
+    was broken off is mended by the next one.
+    """
+    with dataset.writing(now, say, anew=True) as loop:
+        samples = now.ledger.samples_or_empty()
+        _show_pool(now, loop, samples)
+        say(f"{len(samples)} samples")
+        for batch in (SOURCE, HOLDOUT):
+            if now.ledger.has_labels(batch):
+                _show_labels(now, loop, batch, samples)
+        for iteration in now.ledger.iterations():
+            _show_iteration(now, loop, iteration, samples)
+            say(f"{iteration}: batch, labels and evaluation, as far as they are there")
+        return len(samples)
+
+
+def _show_pool(now: Project, loop: LoopDataset, samples: pd.DataFrame) -> None:
+    loop.add_samples(samples, {row.sample_id: str(now.home.locate(row.path)) for row in samples.itertuples()})
+    if now.settings.sandbox == "off" and len(samples) and samples["labelled"].any():
+        labelled = list(samples.loc[samples["labelled"], "sample_id"])
+        loop.set_boxes(Field.GROUND_TRUTH, now.ledger.source_labels(), samples, labelled)
+    if now.ledger.has_splits():
+        loop.show_splits(now.ledger.splits())
+        _show_map(now, loop)
+    if now.ledger.has_zcore():
+        scores = now.ledger.zcore()
+        loop.set_values(Field.ZCORE, dict(zip(scores["sample_id"], scores["zcore"].tolist(), strict=True)))
+
+
+def _show_map(now: Project, loop: LoopDataset) -> None:
+    provider = now.settings.embeddings.provider
+    if now.ledger.embedding_version(provider) is None:
+        return
+    ids, vectors = now.ledger.embeddings(provider)
+    pool = set(now.ledger.in_split(Split.POOL))
+    loop.show_map(ids, map_2d(vectors, [sample_id in pool for sample_id in ids], now.settings.seed))
+
+
+def _show_labels(now: Project, loop: LoopDataset, batch: str, samples: pd.DataFrame) -> None:
+    version = now.ledger.label_version(batch)
+    loop.show_labels(batch, version.boxes, samples, version.reviewed)
+    if batch == SOURCE:
+        loop.replace_tag(Tag.SOURCE_ANNOTATED, version.reviewed)
+    else:
+        append_info(loop, GOLDEN_HISTORY, baseline(now))
+
+
+def _show_iteration(now: Project, loop: LoopDataset, iteration: str, samples: pd.DataFrame) -> None:
+    loop.show_batch(iteration, now.ledger.manifest(iteration))
+    if now.ledger.has_labels(iteration):
+        version, held_out = now.ledger.label_version(iteration), set(now.ledger.in_split(*HELD_OUT))
+        own = [sample_id for sample_id in version.reviewed if sample_id not in held_out]
+        loop.show_labels(iteration, version.boxes, samples, own)
+    if now.ledger.read_or_none("verdicts", iteration) is not None:
+        golden = blind_agreement(now, iteration)
+        if golden is not None:
+            append_info(loop, GOLDEN_HISTORY, blind_entry(iteration, golden))
+    if now.ledger.read_or_none("reports", iteration) is not None:
+        _show_evaluation(now, loop, iteration, samples)
+
+
+def _show_evaluation(now: Project, loop: LoopDataset, iteration: str, samples: pd.DataFrame) -> None:
+    report = now.ledger.read("reports", iteration)
+    errors = pd.DataFrame(report["errors"], columns=ERROR_COLUMNS)
+    scored = list(errors["sample_id"])
+    show_predictions(loop, iteration, now.ledger.predictions(iteration), samples, scored)
+    show_evaluation(loop, iteration, scored, now.settings.evaluate.iou)
+    high_fn, high_fp = failed(errors, now.settings.evaluate.top_failures)
+    show_failures(loop, iteration, {"fn": high_fn, "fp": high_fp})
+    loop.write_info(eval_key(iteration), {key: report[key] for key in SHOWN_OF_REPORT})

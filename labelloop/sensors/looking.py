@@ -1,0 +1,129 @@
+"""The facts that decisions are made of: from the files of the home first, from CVAT what only CVAT knows."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from labelloop.adapters.cvat import pull
+from labelloop.adapters.cvat.client import CvatServer
+from labelloop.core.annotation import TaskProgress, content_hash
+from labelloop.core.vocabulary import HOLDOUT, Split, next_iteration
+from labelloop.core.waiting import Batch, Loop
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.labelled import labelled
+from labelloop.resources.project import Project
+
+# Reading the content of tasks stops after this; the rest is read at the next tick.
+LOOK_SECONDS = 15.0
+
+
+@dataclass
+class Seen:
+    """What earlier ticks read: of each task when it was changed last, and the revision of its content then."""
+
+    tasks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    seconds: float = LOOK_SECONDS
+    _used: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _end: float | None = None
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "Seen":
+        """What a cursor says; one that cannot be read, as after a change by hand, says nothing."""
+        try:
+            return cls({task: (updated, revision) for task, (updated, revision) in json.loads(cursor or "{}").items()})
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def cursor(self) -> str:
+        """What the next tick is told: the tasks that were looked at in this one."""
+        return json.dumps(self._used, sort_keys=True)
+
+    def revision(self, server: CvatServer, tasks: Sequence[TaskProgress]) -> str:
+        """Revision of what people drew in these tasks; empty when there was no time to read all of them."""
+        revisions = [self._of_task(server, task) for task in tasks]
+        return content_hash(revisions) if all(revisions) else ""
+
+    def _of_task(self, server: CvatServer, task: TaskProgress) -> str:
+        key = str(task.task_id)
+        updated, revision = self.tasks.get(key, ("", ""))
+        if not updated or updated != task.updated:
+            if self._is_late():
+                return ""
+            # The date was read before the content: what changes in between is noticed by the next tick.
+            revision = pull.content(server, task.task_id).revision
+        self._used[key] = (task.updated, revision)
+        return revision
+
+    def _is_late(self) -> bool:
+        """Whether the time is up; the first reading always has time, so that every tick gets on."""
+        if self._end is None:
+            self._end = time.monotonic() + self.seconds
+            return False
+        return time.monotonic() > self._end
+
+
+def look_at_batches(now: Project, cvat: CvatResource, seen: Seen) -> tuple[list[Batch], Batch]:
+    """The iterations in order, and the hold-out. CVAT is asked only when something was sent."""
+    # The newest first: its labels are what the loop waits for.
+    names = [*reversed(now.ledger.iterations()), HOLDOUT]
+    sent = {name: record["tasks"] for name in names if (record := now.ledger.read_or_none("tasks", name)) is not None}
+    found = dict.fromkeys(names, (None, "")) | (_ask(cvat.watched(now), sent, seen) if sent else {})
+    batches = [_batch(now, name, *found[name]) for name in names]
+    return batches[-2::-1], batches[-1]
+
+
+def _ask(
+    server: CvatServer, sent: Mapping[str, Sequence[dict]], seen: Seen
+) -> dict[str, tuple[tuple[TaskProgress, ...], str]]:
+    """How far people are with each batch, and the revision of what they drew in those that are complete."""
+    ids = [task["task_id"] for tasks in sent.values() for task in tasks]
+    progress = {task.task_id: task for task in pull.progress(server, ids)}
+    found = {}
+    for name, records in sent.items():
+        tasks = tuple(progress[record["task_id"]] for record in records)
+        found[name] = (tasks, seen.revision(server, tasks) if all(task.completed for task in tasks) else "")
+    return found
+
+
+def _batch(now: Project, name: str, progress: tuple[TaskProgress, ...] | None, drawn: str) -> Batch:
+    labels = now.ledger.read_or_none("labels", name)
+    if labels is None or name == HOLDOUT:
+        return Batch(name, progress, drawn, now.ledger.drawn(name))
+    verdict, report = now.ledger.read_or_none("verdicts", name), now.ledger.read_or_none("reports", name)
+    checked = verdict is not None and verdict["revision"] == labels["revision"]
+    scored = report is not None and report.get("revision") == labels["revision"]
+    mined = now.ledger.read_or_none("selections", next_iteration(name)) is not None
+    refused = _refusals(verdict) if verdict is not None and checked else ""
+    return Batch(name, progress, drawn, now.ledger.drawn(name), checked, refused, finished=scored and mined)
+
+
+def _refusals(verdict: dict) -> str:
+    failed = [finding for finding in verdict["findings"] if finding["blocking"] and not finding["passed"]]
+    return "; ".join(f"{finding['name']}: {finding['detail']}" for finding in failed)
+
+
+def is_scorable(now: Project) -> bool:
+    """Whether val has labels: from people, or from a source that is trusted."""
+    if now.ledger.has_labels(HOLDOUT):
+        return True
+    if not now.ledger.has_splits():
+        return False
+    return set(now.ledger.in_split(Split.VAL)) <= set(labelled(now, []).reviewed)
+
+
+def look_at_loop(now: Project) -> Loop:
+    """How far the choosing and sending of images is, from the files of the home alone."""
+    ledger, settings = now.ledger, now.settings
+    newest = (ledger.iterations() or [""])[-1]
+    return Loop(
+        split=ledger.has_splits(),
+        scored=ledger.has_zcore(),
+        autostart=settings.autostart,
+        may_push=settings.may_push,
+        sends_holdout=settings.sandbox != "off",
+        holdout_sent=ledger.read_or_none("tasks", HOLDOUT) is not None,
+        newest=newest,
+        newest_sent=bool(newest) and ledger.read_or_none("tasks", newest) is not None,
+        selection=ledger.read_or_none("selections", next_iteration(newest)) if newest else None,
+    )

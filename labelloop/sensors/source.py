@@ -1,0 +1,38 @@
+"""People's own CVAT project: what they finish there comes into the pool."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from labelloop.adapters.cvat.projects import find_project
+from labelloop.adapters.cvat.pull import finished_tasks
+from labelloop.core.decision import Decision, Runs, wait
+from labelloop.core.vocabulary import SOURCE
+from labelloop.core.waiting import after_pull
+from labelloop.jobs import prepare_pool
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.project import Project, ProjectResource
+from labelloop.sensors.tick import interval, tick
+
+
+@dg.sensor(
+    job=prepare_pool,
+    minimum_interval_seconds=interval(Path.cwd()),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Requests prepare_pool when the project annotation.pull_project has new or changed finished tasks.",
+)
+def cvat_project_updated(
+    context: dg.SensorEvaluationContext, project: ProjectResource, cvat: CvatResource
+) -> dg.SensorResult | dg.SkipReason:
+    """Compare the finished tasks of the source project with those that were pulled."""
+    return tick(context, project, lambda now, runs: ([_decide(now, cvat, runs)], None))
+
+
+def _decide(now: Project, cvat: CvatResource, runs: Runs) -> Decision:
+    name = now.settings.annotation.pull_project
+    if not name:
+        return wait("annotation.pull_project is empty: there is no CVAT project to pull from")
+    server = cvat.watched(now)
+    finished = finished_tasks(server, find_project(server, name).id)
+    taken = (now.ledger.read_or_none("pulled", SOURCE) or {"updated": {}})["updated"]
+    return after_pull(name, {str(task.task_id): task.updated for task in finished}, taken, runs)

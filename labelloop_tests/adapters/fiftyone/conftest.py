@@ -1,0 +1,3 @@
+from labelloop_tests.fiftyone_world import loop
+
+__all__ = ["loop"]

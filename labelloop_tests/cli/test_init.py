@@ -1,0 +1,146 @@
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from labelloop.adapters.files.home import Home
+from labelloop.cli import init
+from labelloop.core.errors import ConfigError
+from labelloop.settings.yaml_file import load_settings
+from labelloop_tests.pictures import write
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def initialised(folder, *, sandbox=False, source=None, weights=""):
+    return list(init.run(folder, sandbox=sandbox, source=source, weights=weights))
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(autouse=True)
+def _no_home_elsewhere(monkeypatch):
+    monkeypatch.delenv("LABELLOOP_HOME", raising=False)
+
+
+def test_an_empty_folder_becomes_a_project(tmp_path):
+    said = initialised(tmp_path)
+    home = Home.of(tmp_path / "labelloop.yaml")
+    assert load_settings(tmp_path / "labelloop.yaml").source.type == "folder"
+    assert (tmp_path / ".env").read_text() == f"DAGSTER_HOME={tmp_path / '.labelloop' / 'dagster'}\n"
+    assert (home.root / "dagster" / "dagster.yaml").is_file()
+    home.require()
+    assert said[0] == f"wrote {tmp_path / 'labelloop.yaml'}"
+    assert said[-1].startswith("next: dagster job execute")
+
+
+def test_a_second_time_changes_nothing_and_keeps_what_was_edited(tmp_path):
+    initialised(tmp_path)
+    config = tmp_path / "labelloop.yaml"
+    config.write_text(config.read_text().replace("name: labelloop", "name: mine"))
+    before = files(tmp_path)
+    said = initialised(tmp_path, sandbox=True)
+    assert files(tmp_path) == before
+    assert said[0] == f"{config} is there and stays as it is"
+
+
+def test_what_is_missing_is_completed(tmp_path):
+    initialised(tmp_path)
+    before = files(tmp_path)
+    for name in (".env", ".labelloop/dagster/dagster.yaml"):
+        (tmp_path / name).unlink()
+    initialised(tmp_path)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [
+        ("", []),
+        ("CVAT_URL=https://cvat.example.com\n", ["CVAT_URL=https://cvat.example.com"]),
+        ("# ours\nA=ü\nDAGSTER_HOME=/old\n\nB=2", ["# ours", "A=ü", "", "B=2"]),
+    ],
+)
+def test_other_lines_of_the_environment_file_stay(tmp_path, before, kept):
+    (tmp_path / ".env").write_text(before, encoding="utf-8")
+    initialised(tmp_path)
+    lines = (tmp_path / ".env").read_text(encoding="utf-8").splitlines()
+    assert lines == [*kept, f"DAGSTER_HOME={tmp_path / '.labelloop' / 'dagster'}"]
+    assert Path(lines[-1].partition("=")[2]).is_absolute()
+
+
+def test_a_project_that_was_moved_is_set_right_by_a_second_init(tmp_path):
+    (tmp_path / "old").mkdir()
+    initialised(tmp_path / "old")
+    moved = (tmp_path / "old").rename(tmp_path / "new")
+    initialised(moved)
+    assert (moved / ".env").read_text() == f"DAGSTER_HOME={moved / '.labelloop' / 'dagster'}\n"
+
+
+def test_the_state_lies_where_labelloop_home_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABELLOOP_HOME", str(tmp_path / "state"))
+    (tmp_path / "project").mkdir()
+    initialised(tmp_path / "project")
+    assert (tmp_path / "state" / "dagster" / "dagster.yaml").is_file()
+    assert str(tmp_path / "state" / "dagster") in (tmp_path / "project" / ".env").read_text()
+
+
+@pytest.mark.parametrize(
+    ("images", "annotations", "expected"),
+    [
+        (".", None, ("folder", "images", "annotations", "splits")),
+        ("images", None, ("folder", "images", "annotations", "splits")),
+        ("images", "annotations", ("voc", "images", "annotations", "splits")),
+        ("JPEGImages", "Annotations", ("voc", "JPEGImages", "Annotations", "ImageSets/Main")),
+    ],
+)
+@pytest.mark.parametrize("absolute", [True, False])
+def test_what_kind_of_data_set_a_folder_holds_is_seen(tmp_path, monkeypatch, images, annotations, expected, absolute):
+    project, data = tmp_path / "project", tmp_path / "data"
+    project.mkdir()
+    write(data / images / "a.png")
+    if annotations:
+        (data / annotations).mkdir()
+        (data / annotations / "a.xml").write_text("<annotation/>")
+    monkeypatch.chdir(project)
+    initialised(project, source=data if absolute else Path("../data"))
+    source = load_settings(project / "labelloop.yaml").source
+    assert (source.type, source.images, source.annotations, source.splits) == expected
+    assert source.path == (data.as_posix() if absolute else "../data")
+
+
+def test_a_source_that_is_not_there_is_named_and_nothing_is_written(tmp_path):
+    with pytest.raises(ConfigError, match=r"--from: .*nowhere is not a folder"):
+        initialised(tmp_path, source=tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_given_weights_are_where_training_starts(tmp_path):
+    initialised(tmp_path, weights="yolo11n.pt")
+    assert load_settings(tmp_path / "labelloop.yaml").train.weights == "yolo11n.pt"
+
+
+def test_a_broken_config_is_an_error_that_says_so(tmp_path):
+    (tmp_path / "labelloop.yaml").write_text("nmae: x")
+    with pytest.raises(ConfigError, match="did you mean 'name'"):
+        initialised(tmp_path)
+
+
+def test_the_sandbox_on_own_images_starts_by_itself_and_does_not_draw_scenes(tmp_path):
+    write(tmp_path / "data" / "a.png")
+    initialised(tmp_path, sandbox=True, source=tmp_path / "data")
+    settings = load_settings(tmp_path / "labelloop.yaml")
+    assert (settings.sandbox, settings.loop.autostart) == ("replay", True)
+    assert not (tmp_path / ".labelloop" / "sandbox").exists()
+
+
+def test_the_dagster_settings_of_the_package_are_those_of_the_repository(tmp_path):
+    packaged = Path(init.__file__).with_name("dagster.yaml")
+    assert packaged.read_bytes() == (REPOSITORY / "dagster.yaml").read_bytes()
+    initialised(tmp_path)
+    assert (tmp_path / ".labelloop" / "dagster" / "dagster.yaml").read_bytes() == packaged.read_bytes()
+    assert yaml.safe_load(packaged.read_text())["telemetry"] == {"enabled": False}
+    assert os.access(tmp_path / ".labelloop" / "dagster" / ".nux" / "nux.yaml", os.R_OK)

@@ -1,0 +1,74 @@
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import pytest
+
+from labelloop.core.annotation import TaskContent, content_hash
+from labelloop_tests.core.builders import frame, shape, task
+
+
+def content(points=(10.0, 10.0, 50.0, 40.0), **changes):
+    drawn = [shape(1, points=points), shape(2, "ü", attributes=[{"spec_id": 1, "value": "x"}])]
+    track = {"id": 5, "label": "cat", "shapes": [{"frame": 0, "points": [1.0, 2.0, 3.0, 4.0]}]}
+    first = frame(0, "a.jpg", *drawn, tags=[{"id": 3, "label": "cat"}], tracks=[track])
+    return task(replace(first, **changes), frame(1, "b.jpg", deleted=True, job_id=None))
+
+
+@pytest.mark.parametrize("value", [task(), task(frame(0, "a.jpg")), content()], ids=["no frame", "empty frame", "all"])
+def test_a_task_content_comes_back_from_json_with_its_revision(value):
+    for plain in (asdict(value), json.loads(json.dumps(asdict(value)))):
+        again = TaskContent.from_dict(plain)
+        assert again == value
+        assert again.revision == value.revision
+
+
+def test_equal_content_has_an_equal_revision_whatever_the_order_of_keys_and_wherever_the_task_lies():
+    turned = [dict(reversed(each.items())) for each in content().frames[0].shapes]
+    assert content(shapes=tuple(turned)).revision == content().revision
+    assert replace(content(), task_id=9, name="other", url="http://other").revision == content().revision
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        content(points=(10.0, 10.0, 50.0, 40.01)),
+        content(shapes=content().frames[0].shapes[:1]),
+        content(shapes=(*content().frames[0].shapes, shape(9))),
+        content(shapes=(shape(1, "dog"), content().frames[0].shapes[1])),
+        content(tags=()),
+        content(tracks=()),
+        content(deleted=True),
+        content(name="c.jpg"),
+        replace(content(), frames=content().frames[:1]),
+    ],
+    ids=["moved", "removed", "added", "renamed", "tag", "track", "deleted", "other image", "fewer frames"],
+)
+def test_any_change_that_counts_changes_the_revision(changed):
+    assert changed.revision != content().revision
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ([], [], True),
+        ([], {}, False),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        ((1, 2), [1, 2], True),
+        ([1, 2], [2, 1], False),
+        ("1", 1, False),
+        (["ab", "c"], ["a", "bc"], False),
+        ("ü", "u\u0308", False),
+        (None, "None", False),
+    ],
+)
+def test_a_content_hash_is_equal_exactly_for_equal_content(one, other, same):
+    assert (content_hash(one) == content_hash(other)) is same
+    assert len(content_hash(one)) == 16
+
+
+def test_a_content_hash_is_the_same_in_another_process():
+    code = "from labelloop.core.annotation import content_hash; print(content_hash({'ü': [1.5, None], 'a': (True,)}))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == content_hash({"a": [True], "ü": [1.5, None]})

@@ -1,0 +1,145 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
+from labelloop.core.schema import Schema
+from labelloop.resources.labelled import labelled
+from labelloop.resources.project import Project
+from labelloop.settings.model import Settings
+from labelloop.settings.yaml_file import render
+from labelloop_tests.core.builders import frame, labels, shape, task
+
+SPLITS = {"p1": "pool", "p2": "pool", "p3": "pool", "val": "val", "gold": "golden", "test": "test"}
+BOXES = labels(
+    ("p1", "cat", 10, 10, 50, 50), ("val", "dog", 10, 10, 50, 50), ("val", "dog", 5, 5, 5, 9),
+    ("p3", "cat", 10, 10, 50, 50), ("gold", "cat", 600, 10, 900, 50),
+)  # fmt: skip
+LABELLED_BY_SOURCE = ["gold", "p1", "p2", "val"]  # p2 is labelled and empty; the label of p3 has no annotation
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A project whose pool was ingested and split."""
+
+    def project(*, splits=True, **settings):
+        config = tmp_path / "labelloop.yaml"
+        config.write_text(render(Settings(**settings)), encoding="utf-8")
+        (tmp_path / ".labelloop").mkdir(exist_ok=True)
+        now = Project(config)
+        ids = sorted(SPLITS)
+        now.ledger.save_samples(
+            pd.DataFrame(
+                {"sample_id": ids, "path": ids, "width": 640, "height": 480, "dhash": np.uint64(1),
+                 "source_split": None, "labelled": [name in LABELLED_BY_SOURCE for name in ids]}
+            )
+        )  # fmt: skip
+        now.ledger.save_schema(Schema.first(["cat", "dog"]))
+        now.ledger.save_source_labels(BOXES)
+        if splits:
+            now.ledger.save_splits(pd.DataFrame({"sample_id": list(SPLITS), "split": list(SPLITS.values())}))
+        return now
+
+    return project
+
+
+def take(now, batch, drawn):
+    """The labels of a batch came back: the shapes on each sample."""
+    frames = [frame(number, f"{name}.jpg", *shapes) for number, (name, shapes) in enumerate(drawn.items())]
+    if batch not in (HOLDOUT, SOURCE):
+        now.ledger.write("batches", batch, {"rows": []})
+    now.ledger.save_labels(batch, [task(*frames)], {f"{name}.jpg": name for name in drawn})
+
+
+def box(label="cat", left=10.0):
+    return shape(1, label, (left, 10.0, left + 40.0, 50.0))
+
+
+def boxes_of(known):
+    return sorted(known.boxes[["sample_id", "label", "x1"]].itertuples(index=False, name=None))
+
+
+def test_before_anything_was_labelled_nothing_is_known(make):
+    for splits in (False, True):
+        known = labelled(make(splits=splits), [])
+        assert (len(known.boxes), known.reviewed, known.by_people) == (0, (), 0)
+
+
+@pytest.mark.parametrize(
+    ("trust", "reviewed", "boxes"),
+    [
+        ("none", (), []),
+        ("holdout", ("gold", "val"), [("val", "dog", 10.0)]),
+        ("all", ("gold", "p1", "p2", "val"), [("p1", "cat", 10.0), ("val", "dog", 10.0)]),
+    ],
+)
+def test_labels_of_the_source_count_as_far_as_they_are_trusted_and_bad_boxes_never(make, trust, reviewed, boxes):
+    known = labelled(make(trust_source_labels=trust), [])
+    assert known.reviewed == reviewed
+    assert boxes_of(known) == boxes
+    assert known.by_people == 0
+
+
+def test_in_replay_the_labels_of_the_source_are_the_hidden_truth_and_count_for_nothing(make):
+    assert labelled(make(trust_source_labels="all", sandbox="replay"), []).reviewed == ()
+
+
+def test_what_people_drew_replaces_the_label_of_the_source_also_where_they_found_nothing(make):
+    now = make(trust_source_labels="all")
+    take(now, "v0", {"p1": [], "p2": [box("dog")]})
+    known = labelled(now, ["v0"])
+    assert boxes_of(known) == [("p2", "dog", 10.0), ("val", "dog", 10.0)]
+    assert known.reviewed == ("gold", "p1", "p2", "val")
+    assert known.by_people == 2
+
+
+def test_of_an_image_labelled_twice_the_later_labels_count_and_the_work_counts_twice(make):
+    now = make()
+    take(now, "v0", {"p1": [box("cat")], "p2": []})
+    take(now, "v1", {"p1": [box("dog", 100.0)]})
+    known = labelled(now, ["v0", "v1"])
+    assert boxes_of(known) == [("p1", "dog", 100.0)]
+    assert (known.reviewed, known.by_people) == (("p1", "p2"), 3)
+    assert boxes_of(labelled(now, ["v0"])) == [("p1", "cat", 10.0)]
+
+
+@pytest.mark.parametrize("held_out", ["gold", "val", "test"])
+def test_a_held_out_image_hidden_in_a_batch_keeps_its_first_labels(make, held_out):
+    now = make()
+    take(now, HOLDOUT, {held_out: [box("cat")]})
+    take(now, "v0", {held_out: [box("dog", 100.0)], "p1": [box("dog", 100.0)]})
+    known = labelled(now, ["v0"])
+    assert boxes_of(known) == sorted([(held_out, "cat", 10.0), ("p1", "dog", 100.0)])
+    assert known.by_people == 3
+
+
+def test_a_held_out_image_that_was_only_seen_in_a_batch_is_not_labelled(make):
+    now = make()
+    take(now, "v0", {"gold": [box()]})
+    assert labelled(now, ["v0"]).reviewed == ()
+
+
+def test_an_image_with_an_object_that_could_not_be_stored_is_left_out_with_all_its_boxes(make):
+    now = make()
+    polygon = shape(2, type="polygon", points=[1.0, 1.0, 9.0, 9.0, 1.0, 9.0])
+    take(now, "v0", {"p1": [box(), polygon], "p2": [box()], "p3": [box(), shape(2, "zebra")]})
+    known = labelled(now, ["v0"])
+    assert known.reviewed == ("p2",)
+    assert boxes_of(known) == [("p2", "cat", 10.0)]
+    assert known.by_people == 3
+
+
+def test_tasks_of_an_existing_project_count_in_every_iteration(make):
+    now = make()
+    take(now, SOURCE, {"p1": [box()]})
+    take(now, "v0", {"p2": []})
+    assert labelled(now, []).reviewed == ("p1",)
+    assert labelled(now, ["v0"]).reviewed == ("p1", "p2")
+
+
+def test_labels_of_some_images_are_theirs_alone(make):
+    now = make()
+    take(now, "v0", {"p1": [box()], "p2": [box()]})
+    some = labelled(now, ["v0"]).of(["p2", "p3"])
+    assert some.reviewed == ("p2",)
+    assert boxes_of(some) == [("p2", "cat", 10.0)]
