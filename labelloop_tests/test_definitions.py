@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 
 from labelloop.core.verdict import FINDINGS
+from labelloop.core.vocabulary import STEPS
 from labelloop.definitions import defs
 
 GRAPH = {
@@ -56,18 +57,34 @@ def test_every_asset_reads_well_in_the_ui(name: str) -> None:
 
 @pytest.mark.parametrize(("job", "assets"), JOBS.items())
 def test_each_job_holds_its_part_of_the_loop(job: str, assets: set[str]) -> None:
-    assert names(defs.get_job_def(job).asset_layer.executable_asset_keys) == assets
+    assert names(defs.resolve_job_def(job).asset_layer.executable_asset_keys) == assets
 
 
 @pytest.mark.parametrize("job", ["label_loop", "take_batch"])
 def test_labels_are_never_taken_without_their_checks(job: str) -> None:
-    assert "batch_labels" in {node.name for node in defs.get_job_def(job).nodes}
+    assert "batch_labels" in {node.name for node in defs.resolve_job_def(job).nodes}
 
 
 def test_exactly_the_findings_that_forbid_training_block() -> None:
     graph = defs.resolve_asset_graph()
     blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
     assert blocking == dict(FINDINGS)
+
+
+SENSORS = {
+    "cvat_tasks_completed": {"label_loop", "take_batch", "take_holdout"},
+    "next_iteration": {"next_batch", "send_holdout"},
+    "cvat_project_updated": {"prepare_pool"},
+}
+
+
+def test_every_job_that_needs_no_person_is_started_by_one_sensor() -> None:
+    assert {sensor.name: {target.job_name for target in sensor.targets} for sensor in defs.sensors} == SENSORS
+    assert sorted(job for jobs in SENSORS.values() for job in jobs) == sorted(JOBS)
+
+
+def test_the_names_of_jobs_and_their_assets_are_those_that_decisions_know() -> None:
+    assert {job.value: set(steps) for job, steps in STEPS.items()} == JOBS
 
 
 def test_what_talks_to_cvat_is_tried_three_more_times() -> None:

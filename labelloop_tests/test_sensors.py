@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from labelloop.adapters import sandbox_server
+from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.jobs import complete_job, jobs_of_task, put_job_annotations, reopen_job
 from labelloop.core.errors import ConfigError, CvatError, CvatLoginError, StuckError
 from labelloop.core.vocabulary import HOLDOUT
@@ -21,6 +22,7 @@ from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.runs import PROCESS_TAG
 from labelloop.sensors import SENSORS, cvat_project_updated, cvat_tasks_completed, next_iteration
+from labelloop.sensors.looking import Seen
 from labelloop.sensors.tick import interval
 from labelloop.settings.yaml_file import CONFIG_NAME
 from labelloop_tests.annotating import complete, finish, without_the_last
@@ -164,6 +166,7 @@ def test_the_next_iteration_follows_its_selection_unless_the_loop_stops(waiting:
     ledger.write("selections", "v1", {"stopped": None, "rows": ledger.read("batches", "v0")["rows"]})
     (request,) = waiting.tick(next_iteration)
     assert (request.job_name, request.partition_key) == ("next_batch", "v1")
+    assert waiting.world.instance.has_dynamic_partition("iteration", "v1")
     assert waiting.tick(next_iteration) == []  # the same key once more, as from a second daemon: no second run
 
 
@@ -206,6 +209,7 @@ def turned(waiting: Daemon) -> Daemon:
     waiting.world.annotate()
     assert waiting.act(cvat_tasks_completed) == [("take_holdout", None, True)]
     assert waiting.act(cvat_tasks_completed) == [("label_loop", "v0", True)]
+    assert waiting.tick(cvat_tasks_completed) == "v0 is finished"
     assert waiting.act(next_iteration) == [("next_batch", "v1", True)]
     return waiting
 
@@ -239,6 +243,21 @@ def test_a_task_that_was_not_touched_costs_a_look_at_two_lists(waiting: Daemon) 
     waiting.cursors.clear()  # a cursor that was lost costs reading, and no run
     assert waiting.tick(cvat_tasks_completed) == []
     assert {*cursors, waiting.cursors["cvat_tasks_completed"]} == {cursors[0]}
+
+
+def test_a_tick_that_has_no_time_reads_one_task_and_the_next_goes_on_there(looked: World) -> None:
+    server = looked.cvat.server(looked.now)
+    tasks = pull.progress(server, [task["task_id"] for task in looked.now.ledger.read("tasks", "v0")["tasks"]])
+    hasty = Seen(seconds=-1.0)
+    assert hasty.revision(server, tasks) == ""
+    again = Seen.of(hasty.cursor())
+    assert len(again.tasks) == 1
+    assert again.revision(server, tasks) == Seen().revision(server, tasks) != ""
+
+
+@pytest.mark.parametrize("cursor", [None, "", "not JSON", "[]", '{"1": 2}', '{"1": ["a"]}'])
+def test_a_cursor_that_says_nothing_is_like_none(cursor) -> None:
+    assert Seen.of(cursor).tasks == {}
 
 
 def test_a_run_that_fails_is_tried_three_times_and_then_a_person_is_called(waiting: Daemon) -> None:
@@ -293,7 +312,8 @@ def test_labels_that_fail_their_checks_call_a_person_and_corrected_ones_go_on(wa
     with pytest.raises(StuckError, match=r"v0 failed their checks .*few_boxes_are_bad"):
         waiting.tick(cvat_tasks_completed)
     finish(world, "v0", lambda shapes: list({str(s["points"]): s for s in shapes}.values()))
-    assert waiting.act(cvat_tasks_completed) == [("label_loop", "v0", True)]
+    (request,) = waiting.tick(cvat_tasks_completed)
+    assert request.job_name == "label_loop"
 
 
 def test_tasks_deleted_in_cvat_turn_the_tick_red(looked: World) -> None:
@@ -354,7 +374,7 @@ def test_a_cvat_that_hangs_does_not_hold_a_tick(elsewhere: Daemon, monkeypatch) 
         monkeypatch.setenv("CVAT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
         assert "no answer within the time limit" in elsewhere.tick(cvat_tasks_completed)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
 
 
 def test_credentials_that_are_refused_turn_the_tick_red(elsewhere: Daemon, monkeypatch) -> None:

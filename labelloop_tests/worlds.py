@@ -53,16 +53,18 @@ class World:
         """A run of what a sensor requests, in this state, without anything being run."""
         partition = {"dagster/partition": request.partition_key} if request.partition_key else {}
         return self.instance.create_run_for_job(
-            defs.get_job_def(str(request.job_name)), tags={**request.tags, **partition, **(tags or {})}, status=status
+            defs.resolve_job_def(str(request.job_name)),
+            tags={**request.tags, **partition, **(tags or {})},
+            status=status,
         )
 
     def run(self, job: str, iteration: str | None = None, **config: Any) -> dg.ExecuteInProcessResult:
-        return self._execute(defs.get_job_def(job), iteration, config)
+        return self._execute(defs.resolve_job_def(job), iteration, config)
 
     def start(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
         """Run what a sensor requests, as the daemon does."""
         tags = {**request.tags, "dagster/run_key": str(request.run_key)}
-        return self._execute(defs.get_job_def(str(request.job_name)), request.partition_key, {}, tags)
+        return self._execute(defs.resolve_job_def(str(request.job_name)), request.partition_key, {}, tags)
 
     def _execute(
         self, job: dg.JobDefinition, iteration: str | None, config: dict, own: Mapping[str, str] | None = None

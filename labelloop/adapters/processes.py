@@ -60,6 +60,11 @@ class OwnedServer:
         running = read_record(self.record)
         return running is not None and _process(running["server"]) is not None
 
+    def pids(self) -> set[int]:
+        """Processes of the server and of all that it started."""
+        running = read_record(self.record)
+        return {process.pid for process in _group(running)} if running is not None else set()
+
     def is_well(self) -> bool:
         """Whether the recorded process runs and somebody looks after it."""
         return self.server_runs() and self._is_kept()

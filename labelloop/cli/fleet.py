@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from labelloop.adapters import dagster_servers, mongod, sandbox_server
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.processes import OwnedServer, stop
+from labelloop.cli.ending import cancelling_runs_of
 from labelloop.resources.project import Project
 
 
@@ -22,17 +23,20 @@ class Member:
 
 
 class Fleet:
-    """Database, sandbox, Dagster webserver and daemon; as a context it stops what it started, and only that."""
+    """Database, sandbox, Dagster webserver and daemon; as a context it stops them, save what somebody else uses.
+
+    One process at a time has a fleet, so a server that is there already was left behind, or is somebody's: the lock
+    of its clients tells.
+    """
 
     def __init__(self, now: Project, *, sandbox: bool = True, port: int = 0) -> None:
         self.now = now
         self.members = members(now, sandbox=sandbox and now.settings.sandbox == "replay", port=port)
-        self._started: set[str] = set()
 
     def __enter__(self) -> "Fleet":
         try:
             with ThreadPoolExecutor() as pool:
-                list(pool.map(self._start, self.members))
+                list(pool.map(lambda member: member.ensure(), self.members))
         except BaseException:
             self.stop()
             raise
@@ -45,17 +49,15 @@ class Fleet:
         """Start again what is not there any more; returns the titles."""
         gone = [member for member in self.members if not member.server.is_well()]
         for member in gone:
-            self._start(member)
+            member.ensure()
         return [member.title for member in gone]
 
     def stop(self) -> list[str]:
-        """Stop what this fleet started and nobody else uses; returns the titles."""
-        own = [member for member in self.members if member.title in self._started]
+        """Stop what nobody else uses; returns the titles."""
         # First those that use the others: a database that goes first is an error in somebody's log.
-        first = self._stop([member for member in own if not member.shared])
-        free = [member for member in own if member.shared and not member.server.has_other_clients()]
-        self._started.clear()
-        return first + self._stop(free)
+        first = stop_users(self.now, [member for member in self.members if not member.shared])
+        free = [member for member in self.members if member.shared and not member.server.has_other_clients()]
+        return first + _stop(free)
 
     @property
     def webserver_port(self) -> int:
@@ -66,16 +68,19 @@ class Fleet:
         """Where people find what."""
         return links(self.now)
 
-    def _start(self, member: Member) -> None:
-        if member.server.port() is None:
-            self._started.add(member.title)
-        member.ensure()
 
-    @staticmethod
-    def _stop(these: list[Member]) -> list[str]:
-        with ThreadPoolExecutor() as pool:
-            stopped = list(pool.map(lambda member: stop(member.server), these))
-        return [member.title for member, was in zip(these, stopped, strict=True) if was]
+def stop_users(now: Project, these: list[Member]) -> list[str]:
+    """Stop servers that use the others, and cancel the runs that end with them; returns the titles."""
+    if not these:
+        return []
+    with cancelling_runs_of(now, dagster_servers.daemon(now.home, now.config)):
+        return _stop(these)
+
+
+def _stop(these: list[Member]) -> list[str]:
+    with ThreadPoolExecutor() as pool:
+        stopped = list(pool.map(lambda member: stop(member.server), these))
+    return [member.title for member, was in zip(these, stopped, strict=True) if was]
 
 
 def members(now: Project, *, sandbox: bool, port: int = 0) -> list[Member]:

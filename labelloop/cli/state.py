@@ -50,6 +50,7 @@ class Status:
     Attributes:
         cvat: Empty, or why CVAT could not be asked.
         waits_for: Sentences.
+        comes_next: What the sensors start at their next tick.
         tasks: Open CVAT tasks: batch, name, url, jobs completed and in all.
         needs: What needs a person, in sentences.
         running: Runs in flight.
@@ -65,6 +66,7 @@ class Status:
     turns: Sequence[Turn]
     cvat: str = ""
     waits_for: Sequence[str] = ()
+    comes_next: Sequence[str] = ()
     tasks: Sequence[dict[str, Any]] = ()
     needs: Sequence[str] = ()
     running: Sequence[dict[str, str]] = ()
@@ -82,9 +84,8 @@ class Status:
 def look(now: Project, instance: dg.DagsterInstance) -> Status:
     """The status of a project; starts nothing."""
     dead = report_dead_runs(instance)
-    runs = RunLog(instance, now.home)
     asked = _ask(now)
-    decisions = [*_after(now, asked, runs), *before_annotation(look_at_loop(now), runs)]
+    decisions = _decide(now, asked, instance)
     return Status(
         project=now.settings.name,
         home=str(now.home.root),
@@ -93,13 +94,19 @@ def look(now: Project, instance: dg.DagsterInstance) -> Status:
         counts=count(now),
         turns=turns(now),
         cvat=asked if isinstance(asked, str) else "",
-        waits_for=[decision.why for decision in decisions if decision.act is not Act.ALARM],
+        waits_for=[decision.why for decision in decisions if decision.act is Act.WAIT],
+        comes_next=[f"{d.job} of {d.batch}: {d.why}" for d in decisions if d.act is Act.REQUEST],
         needs=[decision.why for decision in decisions if decision.act is Act.ALARM],
         tasks=[] if isinstance(asked, str) else _open_tasks([*asked[0], asked[1]]),
         running=in_flight(instance),
         dead=dead,
         stopped=stop_sentence(now),
     )
+
+
+def given_up(now: Project, instance: dg.DagsterInstance) -> list[Decision]:
+    """What the sensors tried too often, and leave to a person."""
+    return [d for d in _decide(now, _ask(now), instance) if d.act is Act.ALARM and d.job is not None]
 
 
 def count(now: Project) -> Counts:
@@ -151,8 +158,11 @@ def _as_taken(batch: Batch) -> Batch:
     return replace(batch, drawn=batch.taken) if batch.taken and batch.complete else batch
 
 
-def _after(now: Project, asked: tuple[list[Batch], Batch] | str, runs: RunLog) -> list[Decision]:
-    return [] if isinstance(asked, str) else after_annotation(*asked, scorable=is_scorable(now), runs=runs)
+def _decide(now: Project, asked: tuple[list[Batch], Batch] | str, instance: dg.DagsterInstance) -> list[Decision]:
+    """What the sensors would decide at this moment."""
+    runs = RunLog(instance, now.home)
+    after = [] if isinstance(asked, str) else after_annotation(*asked, scorable=is_scorable(now), runs=runs)
+    return [*after, *before_annotation(look_at_loop(now), runs)]
 
 
 def _open_tasks(batches: Sequence[Batch]) -> list[dict[str, Any]]:

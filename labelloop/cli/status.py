@@ -72,6 +72,10 @@ def _sentences(status: Status) -> RenderableType:
     for run in status.running:
         lines.append(_line("running", f"{run['job']} {run['partition']} {run['status'].lower()}", "green"))
     lines += [_line("CVAT", status.cvat, "yellow")] if status.cvat else []
+    lines += [
+        _line("next", sentence if status.up else f"{sentence}, when it is up", "green")
+        for sentence in status.comes_next
+    ]
     told = {status.stopped and f"the loop has stopped: {status.stopped}"}
     lines += [_line("waits", sentence, "cyan") for sentence in status.waits_for if sentence not in told]
     for task in status.tasks:

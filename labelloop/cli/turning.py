@@ -11,12 +11,13 @@ from labelloop.cli.annotators import annotate
 from labelloop.cli.fleet import Fleet
 from labelloop.cli.screen import Screen
 from labelloop.cli.signals import StopRequest
-from labelloop.cli.state import look
+from labelloop.cli.state import given_up, in_flight, look
 from labelloop.cli.watch import RunWatch
 from labelloop.core.errors import CvatUnreachableError, LabelloopError
-from labelloop.core.vocabulary import HOLDOUT, JobName
+from labelloop.core.vocabulary import HOLDOUT, POOL, JobName
 from labelloop.resources.history import is_stopped_early
 from labelloop.resources.project import Project
+from labelloop.resources.runs import report_dead_runs
 
 LOOK_SECONDS = 0.5
 MEND_SECONDS = 2.0
@@ -55,14 +56,19 @@ class Turning:
 
     def _begin(self) -> None:
         """What people start: the preparation of the pool, or the last step of a loop that may go on again."""
+        report_dead_runs(self._instance)
         if not self.now.ledger.has_zcore():
             self._launch(JobName.PREPARE_POOL)
         elif is_stopped_early(self.now):
             self._launch(JobName.LABEL_LOOP, self.now.ledger.iterations()[-1])
+        for decision in given_up(self.now, self._instance):
+            # Whoever runs the demo again asks for another try.
+            iteration = decision.batch not in (HOLDOUT, POOL)
+            self._launch(decision.job or JobName.LABEL_LOOP, decision.batch if iteration else "")
 
     def _launch(self, job: JobName, partition: str = "") -> None:
-        busy = [run for run in look(self.now, self._instance).running if run["job"] == job]
-        if not busy:
+        """Start a job as a person does, unless it is on its way."""
+        if not any(run["job"] == job for run in in_flight(self._instance)):
             dagster_servers.launch(self._fleet.webserver_port, job, partition)
 
     def _look(self) -> None:

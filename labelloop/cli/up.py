@@ -12,8 +12,8 @@ from labelloop.adapters import mongod, sandbox_server
 from labelloop.adapters.files import locks
 from labelloop.adapters.files.atomic import write_json
 from labelloop.adapters.files.home import Home
-from labelloop.adapters.processes import read_record, stop
-from labelloop.cli.fleet import Fleet, links, members
+from labelloop.adapters.processes import read_record
+from labelloop.cli.fleet import Fleet, links, members, stop_users
 from labelloop.cli.signals import StopRequest
 from labelloop.core.errors import LabelloopError
 from labelloop.resources.project import Project
@@ -81,9 +81,9 @@ def down(now: Project) -> Iterator[tuple[str, bool]]:
     if served:
         _end_server_of(now.home)
         yield "labelloop up", True
-    for member in members(now, sandbox=True):
-        if not member.shared and stop(member.server):
-            yield member.title, True
+    users = [member for member in members(now, sandbox=True) if not member.shared and member.server.server_runs()]
+    for title in stop_users(now, users):
+        yield title, True
     # With `up` gone these two have ended as well, and were running all the same.
     yield "mongod", mongod.shut_down(now.home) or served
     yield "sandbox server", sandbox_server.shut_down(now.home) or served

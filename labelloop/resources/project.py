@@ -11,6 +11,7 @@ import numpy as np
 from labelloop.adapters.files import locks
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.ledger import Ledger
+from labelloop.resources.runs import record_process
 from labelloop.settings.model import Settings
 from labelloop.settings.yaml_file import find_config, load_settings
 
@@ -46,6 +47,11 @@ class ProjectResource(dg.ConfigurableResource):
     """Finds `labelloop.yaml`; what is wrong with it is said when an asset asks, so the code location always loads."""
 
     config_path: str = ""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Every run needs the project, so here each tells its process, before its first step begins."""
+        if context.run is not None and context.instance is not None:
+            record_process(context.instance, context.run.run_id)
 
     @property
     def current(self) -> Project:

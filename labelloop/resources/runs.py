@@ -103,7 +103,7 @@ def _death(instance: dg.DagsterInstance, record: dg.RunRecord) -> str:
     if process:
         return f"The process {process.rsplit(':', 2)[1]} that ran it is gone" if is_gone(process) else ""
     late = datetime.now(UTC) - record.create_timestamp > LONGEST_START
-    # A step tells its process before it does anything, so a run without a step never came to work.
+    # A run tells its process before its first step, so one with steps and no process is not of this code.
     if late and run.job_name in set(JobName) and not instance.get_run_step_stats(run.run_id):
         return f"It did not begin to work in {LONGEST_START.seconds // 60} minutes"
     return ""

@@ -1,4 +1,4 @@
-"""What every stage of the loop shares: one at a time, noticed when it dies, errors told in one clear line."""
+"""What every stage of the loop shares: nobody else is at it, and its errors reach the reader as one clear line."""
 
 import functools
 import inspect
@@ -12,7 +12,7 @@ import dagster as dg
 from labelloop.core.errors import ConfigError, CvatUnreachableError, LabelloopError
 from labelloop.core.vocabulary import ITERATION, iteration_number
 from labelloop.resources.project import ProjectResource
-from labelloop.resources.runs import record_process, stage_lock
+from labelloop.resources.runs import stage_lock
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
@@ -26,7 +26,7 @@ def stage(body: Body) -> Body:
     """Wrap the body of an asset: expected errors become a `dg.Failure` whose first line says what and the remedy.
 
     A `RetryPolicy` applies only to a CVAT that did not answer; repeating anything else would only take time. While the
-    body runs, it holds the lock of its name and iteration, and the run tells which process it is.
+    body runs, it holds the lock of its name and iteration.
     """
 
     @functools.wraps(body)
@@ -58,7 +58,6 @@ def _alone(context: Any, step: str, project: ProjectResource) -> Iterator[None]:
     iteration = context.partition_key if context.has_partition_key else ""
     if iteration:
         iteration_number(iteration)  # names a file below, so it must be one
-    record_process(context.instance, context.run.run_id)
     now = project.current
     if iteration in now.ledger.iterations():
         # A Dagster home that is younger than the project has not heard of it, and could not store the result.

@@ -78,9 +78,7 @@ def test_a_server_is_started_once_used_by_all_and_stopped_at_once_by_stop(server
         keeper, thing = running(server)
         assert server.ensure(command) == port == server.port()
         assert running(server) == [keeper, thing]
-        begin = time.monotonic()
         assert stop(server) is True
-        assert time.monotonic() - begin < 5
         assert ended(keeper)
         assert ended(thing)
         assert server.port() is None

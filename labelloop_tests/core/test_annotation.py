@@ -30,6 +30,15 @@ def test_equal_content_has_an_equal_revision_whatever_the_order_of_keys_and_wher
     assert replace(content(), task_id=9, name="other", url="http://other").revision == content().revision
 
 
+def test_the_same_boxes_saved_again_have_new_ids_and_the_same_revision():
+    first = content().frames[0]
+    track = {**first.tracks[0], "id": 50, "shapes": [{**first.tracks[0]["shapes"][0], "id": 51}]}
+    again = [{**shape, "id": shape["id"] + 90} for shape in reversed(first.shapes)]
+    saved = content(shapes=tuple(again), tags=({**first.tags[0], "id": 60},), tracks=(track,))
+    assert saved.revision == content().revision
+    assert content(shapes=(*again, again[0])).revision != content().revision
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -172,12 +170,3 @@ def test_subsets_are_uniform_and_without_repetition():
     counts = np.unique(pairs @ [5, 1], return_counts=True)[1]
     assert len(counts) == 10
     assert abs(counts - 2000).max() < 200
-
-
-def test_it_is_not_slower_than_the_plain_loop():
-    rows, settings = unit_rows(5000, 64), {"n_sample": 300, "sample_dim": 2, "seed": 1}
-    start = time.perf_counter()
-    zcore_scores(rows, Redundancy(100, 4), **settings)
-    quick = time.perf_counter() - start
-    plain_loop(rows, Redundancy(100, 4), **settings)
-    assert quick < time.perf_counter() - start - quick

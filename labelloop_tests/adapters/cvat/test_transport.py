@@ -38,6 +38,12 @@ def test_a_long_wait_comes_back_at_once():
     assert (slept, pool.requests) == ([], 1)
 
 
+def test_who_has_little_time_does_not_wait_long_either():
+    inner, slept = Pool((429, "3")), []
+    assert BoundedPool(inner, 2.0, sleep=slept.append).request("GET", "/chunk").status == 429
+    assert slept == []
+
+
 def test_waiting_has_an_end():
     pool, _, slept = bounded((503, "5"))
     assert pool.request("GET", "/chunk").status == 503

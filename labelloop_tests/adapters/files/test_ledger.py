@@ -8,6 +8,7 @@ import pytest
 
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.ledger import HOLDOUT, MANIFEST_COLUMNS, REPORT_COLUMNS, SOURCE, Ledger
+from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, LabelloopError, MissingStateError
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
@@ -303,6 +304,18 @@ def test_labels_that_do_not_add_up_leave_those_of_before(ready):
     with pytest.raises(LabelError, match=r"belong to no sample: two\.jpg"):
         ready.save_labels("v0", drawing(1, 1, 9, 9), {"one.jpg": "s1"})
     assert state(ready.root) == before
+
+
+def test_what_people_drew_has_a_revision_that_does_not_depend_on_the_classes(ready):
+    assert ready.drawn("v0") == ""
+    ready.save_labels("v0", drawing(), SAMPLE_OF)
+    drawn, revision = ready.drawn("v0"), ready.revision("v0")
+    ready.save_schema(ready.schema().extend(["cat", "dog", "bird"]))
+    ready.save_labels("v0", drawing(), SAMPLE_OF)
+    assert ready.drawn("v0") == drawn == content_hash([content.revision for content in drawing()])
+    assert ready.revision("v0") != revision
+    ready.save_labels("v0", drawing(10, 10, 50, 40.01), SAMPLE_OF)
+    assert ready.drawn("v0") != drawn
 
 
 def test_a_version_is_read_with_the_classes_of_its_time(ready):
