@@ -9,6 +9,7 @@ from labelloop.adapters import dagster_servers, mongod, sandbox_server
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.processes import OwnedServer, stop
 from labelloop.cli.ending import cancelling_runs_of
+from labelloop.cli.instance import instance_of
 from labelloop.resources.project import Project
 
 
@@ -34,6 +35,9 @@ class Fleet:
         self.members = members(now, sandbox=sandbox and now.settings.sandbox == "replay", port=port)
 
     def __enter__(self) -> "Fleet":
+        # The first to open a new Dagster home makes its databases; two at once break them for good.
+        with instance_of(self.now.home):
+            pass
         try:
             with ThreadPoolExecutor() as pool:
                 list(pool.map(lambda member: member.ensure(), self.members))

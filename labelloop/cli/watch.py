@@ -122,6 +122,9 @@ def _first_line(event: dg.DagsterEvent) -> str:
     if event.is_step_up_for_retry:
         return "tried again in a moment"
     failure = event.step_failure_data
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause  # Dagster wraps what an op raises
     said = failure.user_failure_data.description if failure.user_failure_data else None
     # The message of an exception begins with its class.
-    return (said or (failure.error.message if failure.error else "") or "it failed").strip().splitlines()[0]
+    return (said or (error.message if error else "") or "it failed").strip().splitlines()[0]

@@ -123,8 +123,8 @@ def test_reset_from_the_beginning_keeps_the_hold_out_and_the_pool(own: World):
 
 def test_reset_refuses_while_a_run_is_in_flight(own: World):
     tags = {"dagster/partition": "v1"}
-    job = defs.get_job_def("next_batch")
-    own.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.QUEUED)
+    job = defs.resolve_job_def("next_batch")
+    own.instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTING)
     with pytest.raises(LabelloopError, match="Runs are in flight: next_batch v1"):
         repair.reset(own.now, "v1", nothing, agreed=True)
     assert own.now.ledger.iterations() == ["v0", "v1"]

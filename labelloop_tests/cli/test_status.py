@@ -1,4 +1,6 @@
+import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -12,8 +14,11 @@ from labelloop.adapters.liveness import identity
 from labelloop.cli import state
 from labelloop.cli.status import show
 from labelloop.definitions import defs
+from labelloop.resources.report import REPORT_NAME, write_report
 from labelloop.resources.runs import PROCESS_TAG
 from labelloop_tests.worlds import World, make_world
+
+MEBIBYTE = 1 << 20
 
 KEYS = {
     "project", "home", "up", "links", "counts", "iterations", "cvat", "waits_for", "comes_next", "tasks", "needs",
@@ -35,14 +40,14 @@ def started_by_a_process_that_is_gone(instance):
 
 
 def run_of(instance, status, tags):
-    job = defs.get_job_def("label_loop")
+    job = defs.resolve_job_def("label_loop")
     return instance.create_run_for_job(job, tags={"dagster/partition": "v1", **tags}, status=status)
 
 
 def shown(status):
-    console = Console(width=200, record=True, quiet=True)
-    show(status, console)
-    return console.export_text()
+    written = io.StringIO()
+    show(status, Console(width=200, file=written))
+    return written.getvalue()
 
 
 def test_a_project_in_which_nothing_was_run_waits_for_its_pool_and_starts_nothing(tmp_path, instance):
@@ -88,9 +93,9 @@ def test_a_run_whose_process_is_gone_is_ended_and_told(half_way: World, instance
 
 
 def test_what_runs_is_told(half_way: World, instance):
-    run_of(instance, dg.DagsterRunStatus.QUEUED, {})
+    run_of(instance, dg.DagsterRunStatus.STARTING, {})
     (run,) = state.look(half_way.now, instance).running
-    assert (run["job"], run["partition"], run["status"]) == ("label_loop", "v1", "QUEUED")
+    assert (run["job"], run["partition"], run["status"]) == ("label_loop", "v1", "STARTING")
 
 
 def test_the_command_answers_in_json_and_needs_neither_fiftyone_nor_torch(tmp_path):
@@ -105,3 +110,32 @@ def test_the_command_answers_in_json_and_needs_neither_fiftyone_nor_torch(tmp_pa
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert time.monotonic() - began < 30
     assert set(json.loads(done.stdout)) == KEYS
+
+
+# -- the report -----------------------------------------------------------------------------------------------
+
+
+def test_the_report_tells_the_loop_and_loads_nothing(half_way: World):
+    path = write_report(half_way.now, [("12 s", "in all")])
+    page = (half_way.now.home.root / REPORT_NAME).read_text()
+    assert path == str(half_way.now.home.root / REPORT_NAME)
+    assert len(page) < 2 * MEBIBYTE
+    loaded = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", page)
+    assert loaded
+    assert all(address.startswith("data:image/jpeg;base64,") for address in loaded)
+    assert "<script" not in page
+    assert "http" not in page
+
+
+def test_the_report_has_curve_classes_map_and_failures(half_way: World):
+    write_report(half_way.now, [])
+    page = (half_way.now.home.root / REPORT_NAME).read_text()
+    report = half_way.now.ledger.read("reports", "v0")
+    for title in ("Learning curve", "Classes", "Batches on the map", "Worst failures"):
+        assert f"<h2>{title}</h2>" in page
+    assert f"{report['map50']:.3f}" in page
+    assert str(report["labels_used"]) in page
+    assert all(name in page for name in half_way.now.ledger.schema().classes)
+    wrong = [row for row in report["errors"] if row["fn"] or row["fp"]]
+    assert page.count("<figure>") == min(12, len(wrong))
+    assert 'class="truth"' in page

@@ -48,7 +48,7 @@ def _box(box: dict, size: tuple[int, int], score: float | None) -> Safe:
     x1, y1, x2, y2 = (float(box[key]) for key in ("x1", "y1", "x2", "y2"))
     frame = tag("rect", x=x1, y=y1, width=max(x2 - x1, 0.0), height=max(y2 - y1, 0.0), stroke_width=line)
     text = str(box["label"]) if score is None else f"{box['label']} {score:.2f}"
-    to_the_left = x1 + 0.7 * letter * len(text) > width
+    to_the_left = x1 + 0.75 * letter * len(text) > width
     place = {"x": x2 if to_the_left else x1, "text_anchor": "end" if to_the_left else "start"}
     y = max(y1 - line * 1.5, letter) if score is None else min(y2 + letter, height - line * 2)
     name = tag("text", text, y=y, font_size=letter, stroke_width=letter / 5, **place)
