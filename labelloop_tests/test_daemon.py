@@ -16,9 +16,10 @@ import pytest
 
 import labelloop.cli
 from labelloop.adapters import mongod, sandbox_server
+from labelloop.adapters.files import locks
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.adapters.processes import read_record
-from labelloop.resources.runs import PARTITION_TAG
+from labelloop.resources.runs import PARTITION_TAG, stage_lock
 from labelloop_tests.annotating import draw, finish, without_the_last
 from labelloop_tests.elsewhere import wait_until
 from labelloop_tests.worlds import World, make_world
@@ -166,7 +167,9 @@ def test_the_loop_runs_by_itself_and_each_thing_once(live: Live) -> None:
     live.stop_daemons()
     world.annotate()
     with live.terminal("label_loop", "v1") as terminal:
-        wait_until(lambda: live.runs("label_loop", "v1") == ["STARTED"], PATIENCE)
+        training = world.now.home.lock(stage_lock("trained_model", "v1"))
+        wait_until(lambda: locks.is_held(training), PATIENCE)
+        os.kill(terminal.pid, signal.SIGSTOP)  # else a fast machine is done before the daemon has looked
         live.start_daemon()
         live.let_tick("cvat_tasks_completed")
         assert live.runs("label_loop", "v1") == ["STARTED"]

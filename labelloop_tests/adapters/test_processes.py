@@ -195,3 +195,37 @@ def test_a_port_is_the_preferred_one_if_it_is_free():
     assert free_port(port) == port
     with socket.create_server(("127.0.0.1", port)):
         assert free_port(port) != port
+
+
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1]])
+child.wait()
+"""
+
+
+def with_child(port):
+    return [sys.executable, "-c", PARENT, str(port), SERVER]
+
+
+@pytest.mark.parametrize("killed", [None, "keeper", "server"])
+def test_what_a_server_started_ends_with_it_also_when_one_of_them_was_killed(server, killed):
+    port = server.ensure(with_child)
+    keeper, thing = running(server)
+    (child,) = thing.children()
+    assert server.pids() == {keeper.pid, thing.pid, child.pid}
+    if killed:
+        kill({"keeper": keeper, "server": thing}[killed])
+    stop(server)
+    elsewhere.wait_until(lambda: ended(keeper) and ended(thing) and ended(child))
+    assert not listens(port)
+
+
+def test_the_last_client_can_tell_that_it_is_the_last(server):
+    server.ensure(command)
+    with elsewhere.start(CLIENT, server.folder) as other:
+        assert elsewhere.line(other)
+        assert server.has_other_clients()
+        other.kill()
+        other.wait()
+        assert not server.has_other_clients()
