@@ -9,9 +9,11 @@ from typing import Any
 
 from labelloop.adapters.files.atomic import write_bytes
 from labelloop.adapters.files.home import Home
+from labelloop.adapters.ports import keep_port, kept_port
 from labelloop.adapters.processes import OwnedServer
 from labelloop.core.errors import LabelloopError
 
+WEBSERVER = "webserver"  # its name in the home
 LOCATION = "labelloop"
 REPOSITORY = "__repository__"  # what Dagster calls the one that Definitions make
 # Their last client is `labelloop up` itself: once that is gone, however it ended, nobody is left to look after them.
@@ -36,7 +38,7 @@ def dagster_home(home: Home) -> Path:
 
 def webserver(home: Home, config: Path) -> OwnedServer:
     """The Dagster UI of the home."""
-    return _server("webserver", home, config)
+    return _server(WEBSERVER, home, config)
 
 
 def daemon(home: Home, config: Path) -> OwnedServer:
@@ -45,11 +47,13 @@ def daemon(home: Home, config: Path) -> OwnedServer:
 
 
 def start_webserver(home: Home, config: Path, port: int = 0) -> int:
-    """Have the UI running, on this port if it is free, and return its port."""
+    """Have the UI running, from now on at this port if one is named, and return its port."""
+    if port:
+        keep_port(home, WEBSERVER, port)
     shared = ["-w", str(_workspace(home)), "--code-server-log-level", "warning"]
     return webserver(home, config).ensure(
         lambda free: [sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(free), *shared],
-        preferred_port=port,
+        preferred_port=kept_port(home, WEBSERVER),
     )
 
 
@@ -57,6 +61,12 @@ def start_daemon(home: Home, config: Path) -> int:
     """Have the daemon running."""
     shared = ["-w", str(_workspace(home)), "--code-server-log-level", "warning"]
     return daemon(home, config).ensure(lambda _: [sys.executable, "-m", "dagster._daemon", "run", *shared])
+
+
+def asset_url(home: Home, asset: str, partition: str = "") -> str:
+    """Address of an asset in the UI, or of one of its partitions, whether the UI is up or not."""
+    page = f"http://127.0.0.1:{kept_port(home, WEBSERVER)}/assets/{asset}"
+    return f"{page}?view=partitions&partition={partition}" if partition else page
 
 
 def launch(port: int, job: str, partition: str = "") -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from labelloop.adapters.files.home import Home
+from labelloop.adapters.ports import kept_port
 from labelloop.adapters.processes import OwnedServer, stop
 
 
@@ -15,7 +16,7 @@ def ensure(home: Home) -> Path:
     folder = data_folder(home)
     owned(home).ensure(
         lambda port: [sys.executable, "-m", "labelloop.sandbox.server", "--data", str(folder), "--port", str(port)],
-        preferred_port=_last_port(folder),
+        preferred_port=_last_port(folder) or kept_port(home, "sandbox"),
     )
     return folder / "credentials.json"
 

@@ -7,13 +7,13 @@ from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import content_hash
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.quality import class_table
-from labelloop.core.vocabulary import HELD_OUT, Split
+from labelloop.core.vocabulary import HELD_OUT, SPLIT_VIEWS, Split, batch_view
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline
 from labelloop.resources.labelled import labelled
-from labelloop.resources.links import links
+from labelloop.resources.links import links, show_ways_back
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
@@ -61,7 +61,8 @@ def annotated_holdout(
     with dataset.writing(now, context.log.info) as loop:
         loop.show_labels(HOLDOUT, version.boxes, now.ledger.samples(), version.reviewed)
         append_info(loop, GOLDEN_HISTORY, baseline(now))
-    return _result(now, HOLDOUT, version)
+        show_ways_back(now, loop, HOLDOUT)
+    return _result(now, HOLDOUT, version, SPLIT_VIEWS[Split.VAL])
 
 
 @dg.asset(
@@ -84,7 +85,7 @@ def annotated_batch(
     own = [sample_id for sample_id in version.reviewed if sample_id not in golden]
     with dataset.writing(now, context.log.info) as loop:
         loop.show_labels(iteration, version.boxes, now.ledger.samples(), own)
-    return _result(now, iteration, version)
+    return _result(now, iteration, version, batch_view(iteration))
 
 
 def _holdout_rows(now: Project) -> list[dict]:
@@ -116,7 +117,7 @@ def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, b
     return now.ledger.label_version(batch)
 
 
-def _result(now: Project, batch: str, version: LabelVersion) -> dg.MaterializeResult:
+def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.MaterializeResult:
     classes = now.ledger.schema().classes
     return dg.MaterializeResult(
         data_version=dg.DataVersion(now.ledger.revision(batch)),
@@ -131,6 +132,6 @@ def _result(now: Project, batch: str, version: LabelVersion) -> dg.MaterializeRe
             "share of bad boxes": round(version.bad_box_share, 4),
             "set aside": table(version.quarantined),
             "revision": now.ledger.revision(batch),
-            **links(now, now.ledger.read("tasks", batch)),
+            **links(now, now.ledger.read("tasks", batch), view),
         },
     )

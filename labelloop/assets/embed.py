@@ -7,6 +7,7 @@ from labelloop.core.annotation import content_hash
 from labelloop.core.embedding import map_2d
 from labelloop.core.vocabulary import Split
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.links import app_link
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 
@@ -40,6 +41,7 @@ def embeddings(
         metadata={
             "dagster/row_count": len(ids), "computed now": computed, "dimensions": vectors.shape[1],
             "provider": provider, "version": VERSIONS[provider], "map fitted on": len(pool),
+            **app_link(now),
         },
     )  # fmt: skip
 

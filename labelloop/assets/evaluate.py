@@ -7,14 +7,18 @@ import pandas as pd
 
 from labelloop.adapters.fiftyone.evaluation import show_evaluation, show_failures, show_predictions
 from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.adapters.report.charts import learning_curve_image
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import MissingStateError
 from labelloop.core.failures import failed, image_errors
-from labelloop.core.vocabulary import Split, eval_key, failures_view
+from labelloop.core.summary import Turn
+from labelloop.core.vocabulary import Split, eval_key, failures_view, iteration_number
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
+from labelloop.resources.history import turns
 from labelloop.resources.labelled import Labelled, labelled
+from labelloop.resources.links import app_link
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import OWNERS, stage
@@ -62,15 +66,21 @@ def eval_report(
             "mAP50": round(report["map50"], 4), "mAP50-95": round(report["map50_95"], 4),
             "precision": round(report["precision"], 4), "recall": round(report["recall"], 4),
             "labels used": report["labels_used"], "val images": len(truth.reviewed), "seconds": report["seconds"],
+            "learning curve": picture(learning_curve_image(_turns_up_to(now, iteration)), "svg+xml"),
             "per class": table(metrics.per_class),
             "precision and recall": picture(detector.pr_picture(metrics)),
             "confusion": picture(detector.confusion_picture(metrics)),
             "images with missed objects": int((errors["fn"] > 0).sum()),
             "images with false detections": int((errors["fp"] > 0).sum()),
             "worst images": sheet(now, list(dict.fromkeys([*high_fn, *high_fp])), truth.boxes, predictions),
-            "FiftyOne view": f"data set {now.settings.name}, saved view {failures_view(iteration)}",
+            **app_link(now, failures_view(iteration)),
         },
     )  # fmt: skip
+
+
+def _turns_up_to(now: Project, iteration: str) -> list[Turn]:
+    """The iterations so far: one that is evaluated again does not show what came later."""
+    return [turn for turn in turns(now) if iteration_number(turn.iteration) <= iteration_number(iteration)]
 
 
 def _val(now: Project) -> Labelled:

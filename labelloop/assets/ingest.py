@@ -15,6 +15,7 @@ from labelloop.core.registry import boxes_by_sample, samples_table, set_aside
 from labelloop.core.vocabulary import Field
 from labelloop.resources.classes import freeze_schema
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.links import app_link
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import counts, table
@@ -97,4 +98,5 @@ def _describe(
         "labels are": "hidden (sandbox: replay)"
         if now.settings.sandbox == "replay"
         else now.settings.trust_source_labels,
+        **app_link(now),
     }

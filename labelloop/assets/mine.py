@@ -9,6 +9,7 @@ from labelloop.core.selection import Failures, Mix, Pool, batch_size, mine
 from labelloop.core.stopping import StopRules, gain_per_100_labels, stop_reason
 from labelloop.core.vocabulary import failures_view, iteration_number, next_iteration
 from labelloop.partitions import ITERATIONS
+from labelloop.resources.links import app_link
 from labelloop.resources.pool import labelled_groups, remaining_pool
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
@@ -43,7 +44,7 @@ def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResou
             "mAP50 per 100 labels": _last_gain(now, iteration),
             "images by source": counts({} if rows.empty else rows["source"].value_counts().to_dict(), "source"),
             "selection": table(rows),
-            "failures in FiftyOne": f"data set {now.settings.name}, saved view {failures_view(iteration)}",
+            **app_link(now, failures_view(iteration)),
         },
     )
 

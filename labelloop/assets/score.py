@@ -8,6 +8,7 @@ from labelloop.core.vocabulary import Field, Split
 from labelloop.core.zcore import Redundancy
 from labelloop.core.zcore import zcore_scores as score
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.links import app_link
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import table
@@ -42,6 +43,7 @@ def zcore_scores(
         metadata={
             "dagster/row_count": len(result), "draws": settings.n_sample, "seed": now.settings.seed,
             "median": float(result["zcore"].median()), "highest": table(best, most=10),
+            **app_link(now),
         },
     )  # fmt: skip
 

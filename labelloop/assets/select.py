@@ -11,7 +11,7 @@ from labelloop.core.vocabulary import Split, batch_view, iteration_number, previ
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.links import links
+from labelloop.resources.links import links, show_ways_back
 from labelloop.resources.pool import labelled_groups, remaining_pool
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
@@ -56,6 +56,7 @@ def batch(
     sent = cvat.send(now, iteration, manifest, context.log.info)
     with dataset.writing(now, context.log.info) as loop:
         loop.show_batch(iteration, manifest)
+        show_ways_back(now, loop, iteration)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(content_hash(list(manifest["sample_id"]))),
         metadata={

@@ -5,7 +5,9 @@ import pandas as pd
 
 from labelloop.core.annotation import content_hash
 from labelloop.core.splits import Grouping, SplitSize, SplitSizes, cut, extend, spanning_groups
+from labelloop.core.vocabulary import SPLIT_VIEWS, Split
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.links import app_link
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import counts, table
@@ -37,6 +39,7 @@ def splits(
             "newcomers": len(result) - len(before),
             "groups of near-duplicates": int((result["group"].value_counts() > 1).sum()),
             "groups that the source spread over splits": table(spanning_groups(result)),
+            **app_link(now, SPLIT_VIEWS[Split.POOL]),
         },
     )
 

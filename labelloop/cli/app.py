@@ -3,17 +3,22 @@
 import signal
 from collections.abc import Callable
 
-from labelloop.adapters import mongod
-from labelloop.adapters.fiftyone.app import launch
+from labelloop.adapters import app_server
+from labelloop.adapters.ports import keep_port
 from labelloop.resources.project import Project
 
 
 def run(now: Project, port: int, say: Callable[[str], None]) -> None:
-    """Serve the App on the loopback interface until Ctrl-C."""
-    say("starting the App …")
-    url = launch(now.home, mongod.ensure(now.home), now.settings.name, port)
-    say(url)
-    wait()
+    """Serve the App on the loopback interface until Ctrl-C; where it runs already, say where."""
+    if port:
+        keep_port(now.home, app_server.APP, port)
+    app_server.ensure(now.home, now.config, now.settings.name)
+    say(app_server.running_url(now.home, now.settings.name) or "")
+    try:
+        wait()
+    finally:
+        if not app_server.owned(now.home).has_other_clients():
+            app_server.shut_down(now.home)
 
 
 def wait() -> None:

@@ -111,7 +111,7 @@ class Demo:
     def _serve(self, fleet: Fleet, asked: StopRequest) -> None:
         if self.out.is_terminal:
             tell(fleet.links(), self._say)
-            self._say("images and labels: `labelloop app` in another terminal. Ctrl-C stops everything.")
+            self._say("Ctrl-C stops everything.")
             serve(fleet, asked, self._say)
             self._say("stopping …")
 

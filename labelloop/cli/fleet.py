@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from labelloop.adapters import dagster_servers, mongod, sandbox_server
+from labelloop.adapters import app_server, dagster_servers, mongod, sandbox_server
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.processes import OwnedServer, stop
 from labelloop.cli.ending import cancelling_runs_of
@@ -24,7 +24,7 @@ class Member:
 
 
 class Fleet:
-    """Database, sandbox, Dagster webserver and daemon; as a context it stops them, save what somebody else uses.
+    """Database, sandbox, App, Dagster webserver and daemon; as a context it stops them, save what somebody else uses.
 
     One process at a time has a fleet, so a server that is there already was left behind, or is somebody's: the lock
     of its clients tells.
@@ -60,8 +60,9 @@ class Fleet:
         """Stop what nobody else uses; returns the titles."""
         # First those that use the others: a database that goes first is an error in somebody's log.
         first = stop_users(self.now, [member for member in self.members if not member.shared])
-        free = [member for member in self.members if member.shared and not member.server.has_other_clients()]
-        return first + _stop(free)
+        shared = [member for member in self.members if member.shared]
+        # One after the other, for the App is itself a client of the database.
+        return first + [one.title for one in shared if not one.server.has_other_clients() and stop(one.server)]
 
     @property
     def webserver_port(self) -> int:
@@ -102,6 +103,14 @@ def members(now: Project, *, sandbox: bool, port: int = 0) -> list[Member]:
             lambda: dagster_servers.start_webserver(home, config, port),
         ),
     ]
+    found.append(
+        Member(
+            "FiftyOne App",
+            app_server.owned(home),
+            lambda: app_server.ensure(home, config, now.settings.name),
+            shared=True,
+        )
+    )
     if sandbox:
         found.append(
             Member("sandbox server", sandbox_server.owned(home), lambda: sandbox_server.ensure(home), shared=True)
@@ -118,6 +127,9 @@ def links(now: Project) -> dict[str, str]:
     if webserver:
         found["Dagster UI"] = f"http://127.0.0.1:{webserver}"
         found["lineage"] = f"http://127.0.0.1:{webserver}/asset-groups"
+    app = app_server.running_url(now.home, now.settings.name)
+    if app:
+        found["App"] = app
     sandbox = sandbox_port(now.home) if now.settings.sandbox == "replay" else None
     if sandbox:
         found["sandbox"] = f"http://127.0.0.1:{sandbox}"

@@ -33,9 +33,9 @@ def up(
     sandbox: Annotated[
         bool, typer.Option(help="Start the sandbox server too, where labelloop.yaml asks for it.")
     ] = True,
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI from now on; 0 keeps that of before.")] = 0,
 ) -> None:
-    """Serve this project until Ctrl-C: database, sandbox, Dagster UI, and the daemon whose sensors drive the loop."""
+    """Serve this project until Ctrl-C: Dagster UI, App, sandbox, and the daemon whose sensors drive the loop."""
     _command("up").run(_project(), sandbox=sandbox, port=port, say=_say)
 
 
@@ -81,7 +81,7 @@ def init(
 
 
 @cli.command()
-def app(port: Annotated[int, typer.Option(help="Port of the App; 0 takes a free one.")] = 5151) -> None:
+def app(port: Annotated[int, typer.Option(help="Port of the App from now on; 0 keeps that of before.")] = 0) -> None:
     """Open the data set in the FiftyOne App, until Ctrl-C."""
     _command("app").run(_project(), port, _say)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from labelloop.adapters import mongod, sandbox_server
+from labelloop.adapters import app_server, mongod, sandbox_server
 from labelloop.adapters.files import locks
 from labelloop.adapters.files.atomic import write_json
 from labelloop.adapters.files.home import Home
@@ -32,7 +32,7 @@ def run(now: Project, *, sandbox: bool, port: int, say: Say) -> None:
             tell(links(now), say)
             return
         tell(fleet.links(), say)
-        say("images and labels: `labelloop app` in another terminal. Ctrl-C stops everything.")
+        say("Ctrl-C stops everything.")
         serve(fleet, asked, say)
         say("stopping …")
 
@@ -84,6 +84,8 @@ def down(now: Project) -> Iterator[tuple[str, bool]]:
     users = [member for member in members(now, sandbox=True) if not member.shared and member.server.server_runs()]
     for title in stop_users(now, users):
         yield title, True
+    if app_server.shut_down(now.home):
+        yield "FiftyOne App", True
     # With `up` gone these two have ended as well, and were running all the same.
     yield "mongod", mongod.shut_down(now.home) or served
     yield "sandbox server", sandbox_server.shut_down(now.home) or served

@@ -75,6 +75,8 @@ class Field(StrEnum):
     HUMAN_LABELS = "human_labels"
     STATUS = "annotation_status"
     ZCORE = "zcore"
+    CVAT_URL = "cvat_url"  # the task the sample was sent with last
+    DAGSTER_URL = "dagster_url"  # the asset that sent it
 
 
 class Tag(StrEnum):
@@ -157,6 +159,11 @@ def annotated_tag(iteration: str) -> str:
 def source_tag(source: str) -> str:
     """Tag that says why a sample was selected."""
     return f"source:{source}"
+
+
+def view_slug(view: str) -> str:
+    """What stands for a saved view in an address of the App: FiftyOne's rule (`fiftyone.core.utils.to_slug`)."""
+    return re.sub(r"[\s+_.-]+", "-", re.sub(r"[^A-Za-z0-9\s+_.-]", "", view)).strip("-").lower()
 
 
 def batch_view(iteration: str) -> str:

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import PrivateAttr
 
-from labelloop.adapters import sandbox_server
+from labelloop.adapters import dagster_servers, sandbox_server
 from labelloop.adapters.cvat import access, client, names, projects, pull, push
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import TaskContent, TaskProgress, TaskSpec, UploadImage, content_hash
@@ -60,7 +60,7 @@ class CvatResource(dg.ConfigurableResource):
         _require_permission(project, len(manifest))
         server = self.server(project)
         destination = projects.find_or_create_project(
-            server, project.settings.project_name, project.ledger.schema().classes
+            server, project.settings.project_name, project.ledger.schema().classes, _tracker(project)
         )
         specs = _task_specs(project, batch, manifest)
         tasks = []
@@ -114,6 +114,11 @@ def _access(project: Project) -> access.CvatAccess:
     if project.settings.sandbox == "replay":
         return access.access_from_file(sandbox_server.ensure(project.home))
     return access.access_from_environment(os.environ, project.settings.annotation.organization)
+
+
+def _tracker(project: Project) -> str:
+    """What a new project links to: Dagster, in the sandbox. Others who share a CVAT cannot open this machine's UI."""
+    return dagster_servers.asset_url(project.home, "batch") if project.settings.sandbox == "replay" else ""
 
 
 def _require_permission(project: Project, images: int) -> None:

@@ -1,17 +1,45 @@
-"""Ways from a page of the Dagster UI to the people's tools."""
+"""Ways between the places where people work: Dagster's pages of assets, the App's saved views, CVAT's tasks."""
 
 import dagster as dg
 
+from labelloop.adapters.app_server import app_url
+from labelloop.adapters.dagster_servers import asset_url
+from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.core.vocabulary import Source
 from labelloop.resources.project import Project
 
 
 def links(now: Project, sent: dict, view: str = "") -> dict[str, dg.MetadataValue]:
-    """Links to the CVAT tasks of a batch, and the name of its saved view in the App."""
+    """Links to the CVAT tasks of a batch and, if it has one, to its saved view in the App."""
     tasks = "\n".join(f"- [{task['name']}]({task['url']}): {len(task['frames'])} images" for task in sent["tasks"])
     found: dict[str, dg.MetadataValue] = {
         "CVAT project": dg.MetadataValue.url(sent["project_url"]),
         "CVAT tasks": dg.MetadataValue.md(tasks),
     }
-    if view:
-        found["FiftyOne view"] = dg.MetadataValue.text(f"data set {now.settings.name}, saved view {view}")
-    return found
+    return found | (app_link(now, view) if view else {})
+
+
+def app_link(now: Project, view: str = "") -> dict[str, dg.MetadataValue]:
+    """Link to a saved view in the App, or to all images; it opens while `labelloop up` or `labelloop app` runs."""
+    return {"FiftyOne App": dg.MetadataValue.url(app_url(now.home, now.settings.name, view))}
+
+
+def page_of(now: Project, batch: str) -> str:
+    """Address of the asset that sent a batch, in the Dagster UI."""
+    return asset_url(now.home, "holdout_batch") if batch == HOLDOUT else asset_url(now.home, "batch", batch)
+
+
+def show_ways_back(now: Project, loop: LoopDataset, batch: str) -> None:
+    """Let each sample of a batch say in the App which CVAT task and which asset of Dagster it belongs to.
+
+    A golden image that is hidden in a batch goes on saying where it is at home.
+    """
+    sent = now.ledger.read_or_none("tasks", batch)
+    if sent is None:
+        return
+    manifest = now.ledger.manifest(batch)
+    hidden = set(manifest.loc[manifest["source"] == Source.GOLDEN, "sample_id"]) if batch != HOLDOUT else set()
+    task_of = {sample_id: task["url"] for task in sent["tasks"] for sample_id in task["frames"].values()}
+    own = {sample_id: url for sample_id, url in task_of.items() if sample_id not in hidden}
+    loop.show_ways_back(own, page_of(now, batch))

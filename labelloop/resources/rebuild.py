@@ -12,6 +12,7 @@ from labelloop.core.failures import failed
 from labelloop.core.vocabulary import HELD_OUT, Field, Split, Tag, eval_key
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline, blind_agreement, blind_entry
+from labelloop.resources.links import show_ways_back
 from labelloop.resources.project import Project
 
 ERROR_COLUMNS = ["sample_id", "tp", "fn", "fp"]
@@ -33,6 +34,8 @@ def rebuild(now: Project, dataset: DatasetResource, say: Say) -> int:
         for batch in (SOURCE, HOLDOUT):
             if now.ledger.has_labels(batch):
                 _show_labels(now, loop, batch, samples)
+        if now.ledger.has_labels(HOLDOUT):
+            show_ways_back(now, loop, HOLDOUT)
         for iteration in now.ledger.iterations():
             _show_iteration(now, loop, iteration, samples)
             say(f"{iteration}: batch, labels and evaluation, as far as they are there")
@@ -72,6 +75,7 @@ def _show_labels(now: Project, loop: LoopDataset, batch: str, samples: pd.DataFr
 
 def _show_iteration(now: Project, loop: LoopDataset, iteration: str, samples: pd.DataFrame) -> None:
     loop.show_batch(iteration, now.ledger.manifest(iteration))
+    show_ways_back(now, loop, iteration)
     if now.ledger.has_labels(iteration):
         version, held_out = now.ledger.label_version(iteration), set(now.ledger.in_split(*HELD_OUT))
         own = [sample_id for sample_id in version.reviewed if sample_id not in held_out]

@@ -20,7 +20,7 @@ class ProjectRef:
     label_ids: Mapping[str, int]
 
 
-def find_or_create_project(server: CvatServer, name: str, classes: Sequence[str]) -> ProjectRef:
+def find_or_create_project(server: CvatServer, name: str, classes: Sequence[str], tracker: str = "") -> ProjectRef:
     """The project of this exact name, with a label for each class; made when there is none.
 
     Labels that are missing are added; none is ever removed or renamed, for CVAT deletes the annotations with a label.
@@ -29,13 +29,14 @@ def find_or_create_project(server: CvatServer, name: str, classes: Sequence[str]
         server: The connection.
         name: Name of the project, at most 256 characters.
         classes: Names of the labels, in the order of their class ids.
+        tracker: Address that a new project links to as its issue tracker.
 
     Raises:
         CvatError: If several projects bear the name, or the server refuses.
     """
     found = _by_name(server, name)
     if found is None:
-        found = _create(server, name, classes)
+        found = _create(server, name, classes, tracker)
     project = _reference(server, found)
     missing = [label for label in classes if label not in project.label_ids]
     if missing:
@@ -75,8 +76,8 @@ def _by_name(server: CvatServer, name: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def _create(server: CvatServer, name: str, classes: Sequence[str]) -> dict[str, Any]:
-    body = {"name": name, "labels": [{"name": label, "attributes": []} for label in classes]}
+def _create(server: CvatServer, name: str, classes: Sequence[str], tracker: str) -> dict[str, Any]:
+    body = {"name": name, "labels": [{"name": label, "attributes": []} for label in classes], "bug_tracker": tracker}
     try:
         created: dict[str, Any] = server.write("POST", "/api/projects", f"creating project '{name}'", body)
     except CvatUnreachableError:

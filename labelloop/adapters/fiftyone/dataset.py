@@ -24,6 +24,7 @@ from labelloop.core.vocabulary import (
 )
 
 ADD_BLOCK = 500
+BATCH_VIEW = f"Images of {{}}; {Field.CVAT_URL} and {Field.DAGSTER_URL} lead to their task and to what chose them"
 
 
 class LoopDataset:
@@ -142,7 +143,14 @@ class LoopDataset:
         )
         waiting.tag_samples(Tag.TO_ANNOTATE)
         waiting.set_values(Field.STATUS, [AnnotationStatus.SELECTED] * len(waiting))
-        self.save_view(batch_view(iteration), self.dataset.match_tags(batch_tag(iteration)), f"Batch {iteration}")
+        self.save_view(
+            batch_view(iteration), self.dataset.match_tags(batch_tag(iteration)), BATCH_VIEW.format(iteration)
+        )
+
+    def show_ways_back(self, tasks: Mapping[str, str], page: str) -> None:
+        """Addresses that lead from a sample to the CVAT task it is in, and to the page of the asset that sent it."""
+        self.set_values(Field.CVAT_URL, tasks)
+        self.set_values(Field.DAGSTER_URL, dict.fromkeys(tasks, page))
 
     def show_labels(self, batch: str, boxes: pd.DataFrame, samples: pd.DataFrame, reviewed: Sequence[str]) -> None:
         """What people drew on a batch, also where they drew nothing."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -46,6 +47,25 @@ def learning_curve(turns: Sequence[Turn]) -> Safe:
     ]
     title = _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, "labels used, hold-out included", class_="axis")
     return _svg("Learning curve: mAP over labels", *grid, *names, *lines, title)
+
+
+def learning_curve_image(turns: Sequence[Turn]) -> str:
+    """The learning curve as an SVG image of its own, with what it takes from the style sheet inside."""
+    return tag(
+        "svg",
+        tag("style", Safe(f"{style_sheet()} svg {{ background: var(--card); font-family: system-ui, sans-serif }}")),
+        _text(LEFT, 12, "mAP50", "start", "key s0"),
+        _text(LEFT + 60, 12, "mAP50-95", "start", "key s1"),
+        learning_curve(turns),
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 -8 {WIDTH:g} {HEIGHT + 8:g}",
+        width=WIDTH,
+    )
+
+
+def style_sheet() -> str:
+    """Colours and lines of the report."""
+    return Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
 def class_bars(counts: pd.DataFrame, colours: Mapping[str, str]) -> Safe:

@@ -1,8 +1,6 @@
 """The page: figures, learning curve, classes, map and failures, in the order in which questions come."""
 
-from pathlib import Path
-
-from labelloop.adapters.report.charts import batch_map, class_bars, colours_of, learning_curve, legend
+from labelloop.adapters.report.charts import batch_map, class_bars, colours_of, learning_curve, legend, style_sheet
 from labelloop.adapters.report.markup import Safe, join, table, tag
 from labelloop.adapters.report.pictures import failure_grid
 from labelloop.adapters.report.story import Story
@@ -15,7 +13,7 @@ def render(story: Story) -> str:
         Safe('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
         Safe('<meta name="color-scheme" content="light dark">'),
         tag("title", f"{story.title} · labelloop"),
-        Safe(f"<style>{Path(__file__).with_name('style.css').read_text(encoding='utf-8')}</style>"),
+        Safe(f"<style>{style_sheet()}</style>"),
     ])  # fmt: skip
     body = tag("body", _head(story), tag("main", *_sections(story)), tag("footer", f"labelloop · {story.made}"))
     return "<!doctype html>\n" + tag("html", tag("head", head), body, lang="en")

@@ -32,13 +32,20 @@ def _task_cells(world: World, row: Row) -> list[str | int]:
     ]
 
 
-def state_line(row: Row, data: Row | None) -> Safe:
+def way_back(project: Row | None) -> Safe:
+    """A link to the loop that works on a project: what labelloop gives it as its issue tracker."""
+    address = project["bug_tracker"] if project is not None else ""
+    return tag("a", "the loop in Dagster", href=address) if address.startswith(("http://", "https://")) else Safe("")
+
+
+def state_line(row: Row, data: Row | None, project: Row | None) -> Safe:
     """What there is to know of a task, in one line."""
     frames = data["size"] if data else 0
     deleted = len(data["deleted_frames"]) if data else 0
     facts = [row["subset"] or "no subset", row["status"], f"{frames} frames", f"{deleted} deleted"]
     link = tag("a", "project", href=f"/projects/{row['project_id']}") if row["project_id"] is not None else "no project"
-    return join([" · ".join(facts), " · ", link])
+    back = way_back(project)
+    return join([" · ".join(facts), " · ", link, *([" · ", back] if back else [])])
 
 
 def legend(found: Sequence[Row]) -> Safe:

@@ -50,7 +50,8 @@ def project(world: World, request: Request) -> Response:
     if row is None:
         return _missing("project")
     found = world.store.find("labels", project_id=row["id"], parent_id=None)
-    return page(row["name"], parts.legend(found), tag("h2", "Tasks"), parts.task_table(world, row["id"]))
+    back = tag("p", parts.way_back(row), class_="muted")
+    return page(row["name"], back, parts.legend(found), tag("h2", "Tasks"), parts.task_table(world, row["id"]))
 
 
 def task(world: World, request: Request) -> Response:
@@ -63,7 +64,9 @@ def task(world: World, request: Request) -> Response:
         return _missing("task or job")
     data = world.store.first("data", id=row["data_id"]) if row["data_id"] is not None else None
     found = labels.of_task(world.store, row)
-    sections = [tag("p", parts.state_line(row, data), class_="muted"), parts.legend(found), parts.job_table(row, jobs)]
+    owner = world.store.first("projects", id=row["project_id"]) if row["project_id"] is not None else None
+    line = tag("p", parts.state_line(row, data, owner), class_="muted")
+    sections = [line, parts.legend(found), parts.job_table(row, jobs)]
     return page(row["name"], *sections, parts.gallery(world, row, data, jobs) if data else "")
 
 
