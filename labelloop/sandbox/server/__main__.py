@@ -19,7 +19,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--user", help="name of the user instead of 'sandbox'")
     given = os.environ.get("LABELLOOP_SANDBOX_PASSWORD")
     parser.add_argument("--password", default=given, help="password of the user instead of a random one")
-    return Options(**vars(parser.parse_args(arguments)))
+    return Options(**vars(parser.parse_args(arguments)), fault_key=os.environ.get("LABELLOOP_SANDBOX_FAULT_KEY"))
 
 
 def main() -> int:

@@ -50,6 +50,14 @@ def ensure_user(store: Store, username: str, password: str, token: str) -> None:
             add_secret(store, user_id, PERSONAL, token, name="sandbox")
 
 
+def add_user(store: Store, username: str, password: str) -> int:
+    """Add a user who is no admin."""
+    return store.insert(
+        "users", username=username, password=hash_password(password), email=f"{username}@sandbox.invalid",
+        date_joined=clock.now(),
+    )  # fmt: skip
+
+
 def new_token() -> str:
     """A personal access token in CVAT's length: a short prefix, a dot, the secret."""
     return f"{secrets.token_hex(4)}.{secrets.token_hex(16)}"

@@ -4,7 +4,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from labelloop.sandbox.server.faults import control
+from labelloop.sandbox.server.faults.transport import Faulty
 from labelloop.sandbox.server.pages import views
 from labelloop.sandbox.server.resource import Handler, Resource
 from labelloop.sandbox.server.resources import (
@@ -22,6 +25,7 @@ from labelloop.sandbox.server.resources import (
     tus,
     uploads,
     users,
+    webhooks,
 )
 from labelloop.sandbox.server.world import World
 
@@ -38,10 +42,10 @@ PUBLIC: Table = {
 SERVER: Table = {
     "/api/server/plugins": {"GET": about.plugins},
     "/api/server/annotation/formats": {"GET": about.formats},
-    "/api/organizations": {"GET": about.organizations},
-    "/api/auth/logout": {"POST": auth.logout},
+    "/api/organizations": {"GET": about.organizations, "POST": about.no_organization},
+    "/api/auth/logout": {"GET": auth.logout, "POST": auth.logout},
     "/api/auth/access_tokens": {"GET": auth.tokens, "POST": auth.create_token},
-    "/api/auth/access_tokens/{id:int}": {"GET": auth.token, "DELETE": auth.delete_token},
+    "/api/auth/access_tokens/{id:int}": {"GET": auth.token, "PATCH": auth.patch_token, "DELETE": auth.delete_token},
     "/api/users": {"GET": users.listed},
     "/api/users/self": {"GET": users.own},
     "/api/users/{id:int}": {"GET": users.one},
@@ -58,6 +62,8 @@ PROJECTS: Table = {
     "/api/projects/{id:int}/dataset": {"GET": exports.gone("project")},
     "/api/projects/{id:int}/dataset/export": {"POST": exports.starter("project")},
     "/api/projects/{id:int}/dataset/download": {"GET": exports.download},
+    "/api/projects/{id:int}/backup/export": {"POST": exports.backup_starter("project")},
+    "/api/projects/{id:int}/backup/download": {"GET": exports.download},
 }
 
 TASKS: Table = {
@@ -69,6 +75,7 @@ TASKS: Table = {
     "/api/tasks/{id:int}/preview": {"GET": frames.task_preview},
     "/api/tasks/{id:int}/annotations": {
         "GET": annotations.reader(annotations.of_task),
+        "POST": annotations.importer(annotations.of_task),
         "PUT": annotations.replacer(annotations.of_task),
         "PATCH": annotations.changer(annotations.of_task),
         "DELETE": annotations.eraser(annotations.of_task),
@@ -76,16 +83,19 @@ TASKS: Table = {
     "/api/tasks/{id:int}/dataset": {"GET": exports.gone("task")},
     "/api/tasks/{id:int}/dataset/export": {"POST": exports.starter("task")},
     "/api/tasks/{id:int}/dataset/download": {"GET": exports.download},
+    "/api/tasks/{id:int}/backup/export": {"POST": exports.backup_starter("task")},
+    "/api/tasks/{id:int}/backup/download": {"GET": exports.download},
 }
 
 JOBS: Table = {
-    "/api/jobs": {"GET": jobs.listed},
-    "/api/jobs/{id:int}": {"GET": jobs.one, "PATCH": jobs.patch},
+    "/api/jobs": {"GET": jobs.listed, "POST": jobs.create},
+    "/api/jobs/{id:int}": {"GET": jobs.one, "PATCH": jobs.patch, "DELETE": jobs.delete},
     "/api/jobs/{id:int}/data": {"GET": frames.of_job},
     "/api/jobs/{id:int}/data/meta": {"GET": meta.of_job, "PATCH": meta.patch_job},
     "/api/jobs/{id:int}/preview": {"GET": frames.job_preview},
     "/api/jobs/{id:int}/annotations": {
         "GET": annotations.reader(annotations.of_job),
+        "POST": annotations.importer(annotations.of_job),
         "PUT": annotations.replacer(annotations.of_job),
         "PATCH": annotations.changer(annotations.of_job),
         "DELETE": annotations.eraser(annotations.of_job),
@@ -94,15 +104,27 @@ JOBS: Table = {
     "/api/jobs/{id:int}/dataset/download": {"GET": exports.download},
 }
 
+WEBHOOKS: Table = {
+    "/api/webhooks": {"GET": webhooks.listed, "POST": webhooks.create},
+    "/api/webhooks/events": {"GET": webhooks.available},
+    "/api/webhooks/{id:int}": {"GET": webhooks.one, "PATCH": webhooks.patch, "DELETE": webhooks.delete},
+    "/api/webhooks/{id:int}/ping": {"POST": webhooks.ping},
+    "/api/webhooks/{id:int}/deliveries": {"GET": webhooks.deliveries},
+}
 
-def create_app(world: World) -> Starlette:
+
+def create_app(world: World) -> ASGIApp:
     """The whole server as an ASGI application. A trailing slash is optional everywhere."""
     routes = [
-        Route(address + slash, Resource(world, handlers, public=table is PUBLIC))
-        for table in (PUBLIC, SERVER, PROJECTS, TASKS, JOBS)
+        Route(address + slash, Resource(world, handlers, public=table is PUBLIC, plain=table is WEBHOOKS))
+        for table in (PUBLIC, SERVER, PROJECTS, TASKS, JOBS, WEBHOOKS)
         for address, handlers in table.items()
         for slash in ("", "/")
         if not (slash and address.endswith(":path}"))
     ]
     gzip = Middleware(GZipMiddleware, minimum_size=GZIP_LEAST_BYTES, compresslevel=1)
-    return Starlette(routes=[*routes, *views.routes(world)], middleware=[gzip])
+    if world.faults is None:
+        return Starlette(routes=[*routes, *views.routes(world)], middleware=[gzip])
+    controls = control.routes(world, world.faults)
+    app = Starlette(routes=[*routes, *controls, *views.routes(world)], middleware=[gzip])
+    return Faulty(app, world, world.faults)

@@ -23,6 +23,8 @@ SERVER_ERROR_PAGE = """
 </html>
 """
 
+CRASHED = 500
+
 
 class Refusal(Exception):  # noqa: N818 — it is an answer, not a defect of the program
     """A request that is answered with an error.
@@ -45,8 +47,8 @@ class Refusal(Exception):  # noqa: N818 — it is an answer, not a defect of the
 
     def response(self) -> Response:
         """The refusal as it goes over the wire."""
-        if self.status >= 500:
-            return HTMLResponse(SERVER_ERROR_PAGE, status_code=self.status)
+        if self.status >= CRASHED:
+            return HTMLResponse(SERVER_ERROR_PAGE, self.status, headers={"Vary": "Origin, Cookie"})
         if self.plain:
             return PlainTextResponse(
                 self.body, self.status, headers=self.headers, media_type="text/html; charset=utf-8"

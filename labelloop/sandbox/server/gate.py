@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from labelloop.sandbox.server import accounts
+from labelloop.sandbox.server import accounts, clock
 from labelloop.sandbox.server.errors import Refusal, detail, forbidden
 from labelloop.sandbox.server.replies import MEDIA_TYPE
 from labelloop.sandbox.server.store import Row
@@ -89,15 +89,15 @@ def check_permission(request: Request, entry: Entry) -> None:
         raise forbidden()
 
 
-def unauthorized(text: str = "Authentication credentials were not provided.") -> Refusal:
+def unauthorized(text: str = "Authentication credentials were not provided.", **headers: str) -> Refusal:
     """401 as CVAT says it."""
-    return detail(401, text, **{"WWW-Authenticate": "Token"})
+    return detail(401, text, **{"WWW-Authenticate": "Token", **headers})
 
 
 def _by_token(world: World, kind: str, value: str) -> Entry:
     secret = accounts.find_secret(world.store, kind, value)
     if secret is None:
-        raise unauthorized("Invalid token.")
+        raise unauthorized("Invalid token.", Vary="Accept, Origin")
     if kind == accounts.PERSONAL:
         accounts.mark_used(world.store, secret)
     return Entry(accounts.user(world.store, secret["user_id"]), secret)
@@ -111,6 +111,8 @@ def _by_password(world: World, value: str) -> Entry:
     user = accounts.check_password(world.store, name, password)
     if user is None:
         raise unauthorized("Invalid username/password.")
+    if user["last_login"] is None:
+        world.store.update("users", user["id"], last_login=clock.now())
     return Entry(user, None)
 
 

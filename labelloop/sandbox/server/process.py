@@ -18,6 +18,8 @@ from labelloop.sandbox.server import accounts, credentials
 from labelloop.sandbox.server.app import create_app
 from labelloop.sandbox.server.blobs import Blobs
 from labelloop.sandbox.server.exports.exporter import Exporter
+from labelloop.sandbox.server.faults.plan import Plan
+from labelloop.sandbox.server.hooks.sender import Sender
 from labelloop.sandbox.server.rules.creation import Creator
 from labelloop.sandbox.server.store import Store
 from labelloop.sandbox.server.throttle import Throttle
@@ -39,14 +41,18 @@ class Options:
     anonymous_limit: int = 300
     user: str | None = None
     password: str | None = None
+    fault_key: str | None = None  # whoever has it may make things go wrong; None in normal use
 
 
 def serve(options: Options) -> None:
     """Serve a folder until SIGTERM or Ctrl-C.
 
     Raises:
-        ConfigError: If another process serves the folder, or the port is taken.
+        ConfigError: If another process serves the folder, or the port is taken, or a fault key is given to a server
+            that strangers can reach.
     """
+    if options.fault_key and options.host not in LOOPBACK:
+        raise ConfigError("A fault key is for loopback only", "Take the fault key or --host away.")
     signal.signal(signal.SIGTERM, _leave)
     options.data.mkdir(parents=True, exist_ok=True)
     with _locked(options.data), _listening(options) as listener:
@@ -86,15 +92,19 @@ def _world(options: Options, url: str) -> Iterator[World]:
     store, blobs = Store(options.data / "sandbox.sqlite3"), Blobs(options.data / "files")
     accounts.ensure_user(store, own.username, own.password, own.token)
     blobs.sweep(keep=_referenced(store))
-    worker = Worker(store, blobs, {"create": Creator(store, blobs), "export": Exporter(store, blobs)})
+    faults = Plan(options.fault_key) if options.fault_key else None
+    hooks, throttle = Sender(store, faults), Throttle(options.anonymous_limit)
+    worker = Worker(store, blobs, {"create": Creator(store, blobs, hooks), "export": Exporter(store, blobs)})
     local = options.host in LOOPBACK
     hosts = LOOPBACK if local else None
-    world = World(store, blobs, worker, Throttle(options.anonymous_limit), hosts, pages=local)
+    world = World(store, blobs, worker, throttle, hooks, hosts, pages=local, faults=faults)
+    hooks.start()
     worker.start()
     try:
         yield world
     finally:
         worker.stop()
+        hooks.stop()
         store.close()
 
 

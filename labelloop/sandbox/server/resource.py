@@ -96,15 +96,18 @@ class Resource:
         world: What the functions work on.
         public: Anybody may call it; such calls are counted by the throttle.
         handlers: The functions, by method.
+        plain: Only these methods are told as allowed, as CVAT does for webhooks.
     """
 
-    def __init__(self, world: World, handlers: dict[str, Handler], *, public: bool = False) -> None:
+    def __init__(
+        self, world: World, handlers: dict[str, Handler], *, public: bool = False, plain: bool = False
+    ) -> None:
         self._world = world
         self._public = public
         self._handlers = handlers
         if "GET" in handlers:
             self._handlers = {**handlers, "HEAD": handlers.get("HEAD", handlers["GET"])}
-        self._allow = ", ".join([*self._handlers, "OPTIONS"])
+        self._allow = ", ".join(handlers if plain else [*self._handlers, "OPTIONS"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -120,7 +123,8 @@ class Resource:
         except Exception:
             logger.exception("%s %s", request.method, request.url.path)
             response = errors.crash().response()
-        response.headers.setdefault("Allow", self._allow)
+        if response.status_code < errors.CRASHED:
+            response.headers.setdefault("Allow", self._allow)
         response.headers.setdefault("Vary", "Accept, Origin, Cookie")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         await response(scope, receive, send)

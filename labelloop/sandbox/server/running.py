@@ -18,6 +18,11 @@ STOP_SECONDS = 20
 POLL_SECONDS = 0.05
 
 
+def _inherited() -> dict[str, str]:
+    """The environment without a fault key, which is each server's own."""
+    return {name: value for name, value in os.environ.items() if name != "LABELLOOP_SANDBOX_FAULT_KEY"}
+
+
 class SandboxServer:
     """A sandbox server, started as a subprocess.
 
@@ -28,12 +33,16 @@ class SandboxServer:
         data: The folder that holds its state.
         port: Where it listens; 0 takes any free port.
         anonymous_limit: Anonymous requests a minute; None for the server's own default, 0 for no limit.
+        fault_key: For tests: whoever has it may make things go wrong by `/sandbox/control`.
     """
 
-    def __init__(self, data: Path, *, port: int = 0, anonymous_limit: int | None = None) -> None:
+    def __init__(
+        self, data: Path, *, port: int = 0, anonymous_limit: int | None = None, fault_key: str | None = None
+    ) -> None:
         self.data = data
         self._port = port
         self._anonymous_limit = anonymous_limit
+        self.fault_key = fault_key
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -85,7 +94,10 @@ class SandboxServer:
         if self._anonymous_limit is not None:
             command += ["--anonymous-limit", str(self._anonymous_limit)]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            given = {"LABELLOOP_SANDBOX_FAULT_KEY": self.fault_key} if self.fault_key else {}
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**_inherited(), **given}
+            )
         deadline = time.monotonic() + START_SECONDS
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > deadline:

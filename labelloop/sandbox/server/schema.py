@@ -1,6 +1,6 @@
 """The tables of the sandbox. Ids are never used twice, as in CVAT's own database."""
 
-JSON_COLUMNS = frozenset({"deleted_frames", "body", "operation", "payload", "choices", "frames"})
+JSON_COLUMNS = frozenset({"deleted_frames", "body", "operation", "payload", "choices", "frames", "events"})
 
 STATEMENTS = """
 CREATE TABLE IF NOT EXISTS users (
@@ -78,6 +78,17 @@ CREATE TABLE IF NOT EXISTS tracks (
 );
 CREATE INDEX IF NOT EXISTS tracks_of_job ON tracks (job_id);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS webhooks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, project_id INTEGER NOT NULL, owner_id INTEGER NOT NULL,
+    target_url TEXT NOT NULL, description TEXT NOT NULL DEFAULT '', secret TEXT NOT NULL DEFAULT '',
+    content_type TEXT NOT NULL DEFAULT 'application/json', is_active INTEGER NOT NULL, enable_ssl INTEGER NOT NULL,
+    events TEXT NOT NULL, created_date TEXT NOT NULL, updated_date TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, webhook_id INTEGER NOT NULL, event TEXT NOT NULL, status_code INTEGER,
+    created_date TEXT NOT NULL, updated_date TEXT NOT NULL, changed_fields TEXT NOT NULL, payload TEXT NOT NULL,
+    response TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS requests (
     id TEXT PRIMARY KEY, status TEXT NOT NULL, message TEXT NOT NULL DEFAULT '', operation TEXT NOT NULL,
     payload TEXT NOT NULL, owner_id INTEGER NOT NULL, created_date TEXT NOT NULL, started_date TEXT,

@@ -2,9 +2,9 @@
 
 import math
 import threading
-import time
 from collections import defaultdict, deque
 
+from labelloop.sandbox.server import clock
 from labelloop.sandbox.server.errors import Refusal, detail
 
 WINDOW_SECONDS = 60.0
@@ -30,7 +30,7 @@ class Throttle:
         """
         if self._limit == 0:
             return
-        moment = time.monotonic()
+        moment = clock.seconds()
         with self._lock:
             seen = self._seen[address]
             while seen and seen[0] <= moment - WINDOW_SECONDS:
@@ -38,6 +38,11 @@ class Throttle:
             if len(seen) >= self._limit:
                 raise _throttled(math.ceil(seen[0] + WINDOW_SECONDS - moment))
             seen.append(moment)
+
+    def clear(self) -> None:
+        """Forget who asked."""
+        with self._lock:
+            self._seen.clear()
 
 
 def _throttled(seconds: int) -> Refusal:

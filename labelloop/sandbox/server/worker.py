@@ -7,11 +7,13 @@ again from its start by the next one. Finished requests expire as they do in CVA
 import logging
 import queue
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 from labelloop.sandbox.server import clock
 from labelloop.sandbox.server.blobs import Blobs
+from labelloop.sandbox.server.faults.brake import Brake
 from labelloop.sandbox.server.store import Row, Store
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Worker:
         self._store = store
         self._blobs = blobs
         self._actions = actions
+        self.brake = Brake()
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="sandbox-worker", daemon=True)
 
@@ -51,8 +54,13 @@ class Worker:
 
     def stop(self) -> None:
         """End after the request that is being run."""
+        self.brake.hold(None)
         self._queue.put(None)
         self._thread.join(timeout=10)
+
+    def settle(self) -> None:
+        """Wait until nothing is queued or being run."""
+        self._queue.join()
 
     def submit(self, rq_id: str, operation: Row, payload: Row, owner_id: int) -> None:
         """Queue a request; one that is under way under the same id is left to finish."""
@@ -87,18 +95,24 @@ class Worker:
 
     def _run(self) -> None:
         while (rq_id := self._queue.get()) is not None:
+            self.brake.wait("queued")
             row = self._store.first("requests", id=rq_id)
             if row is not None:
                 self._perform(row)
+            self._queue.task_done()
 
     def _perform(self, row: Row) -> None:
         """Run one request and write down how it ended."""
         name = row["id"].split("&")[0].removeprefix("action=")
         self._store.update("requests", row["id"], status="started", started_date=clock.now())
+        self.brake.wait("started")
         try:
             result = self._actions[name](row, lambda text: self._store.update("requests", row["id"], message=text))
         except Exception as error:  # whatever goes wrong is the answer of the request
             logger.info("request %s failed", row["id"], exc_info=error)
+            if self.brake.holds("failing"):  # CVAT is seen in this state for a moment only
+                self._store.update("requests", row["id"], status="failed", message=traceback.format_exc())
+                self.brake.wait("failing")
             self._finish(row["id"], "failed", KEPT_SECONDS[name][1], message=_message(error))
         else:
             self._finish(row["id"], "finished", KEPT_SECONDS[name][0], message="", **result)

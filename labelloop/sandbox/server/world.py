@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from labelloop.sandbox.server.blobs import Blobs
+from labelloop.sandbox.server.faults.plan import Plan
+from labelloop.sandbox.server.hooks.sender import Sender
 from labelloop.sandbox.server.store import Store
 from labelloop.sandbox.server.throttle import Throttle
 from labelloop.sandbox.server.worker import Worker
@@ -16,5 +18,7 @@ class World:
     blobs: Blobs
     worker: Worker
     throttle: Throttle
+    hooks: Sender
     hosts: frozenset[str] | None  # names under which a browser may call this server; None for any
     pages: bool
+    faults: Plan | None = None  # what goes wrong on purpose; None in normal use

@@ -9,7 +9,7 @@ from typing import Any
 
 from labelloop.sandbox.server import clock
 from labelloop.sandbox.server.blobs import Blobs
-from labelloop.sandbox.server.exports import COCO, coco, cvat_xml, scene
+from labelloop.sandbox.server.exports import COCO, backup, coco, cvat_xml, scene
 from labelloop.sandbox.server.store import Row, Store
 
 
@@ -23,6 +23,8 @@ class Exporter:
     def __call__(self, request: Row, _: Callable[[str], None]) -> dict[str, Any]:
         """Make the file of an export request."""
         operation, images = request["operation"], request["payload"]["save_images"]
+        if operation["type"] == "export:backup":
+            return self._backup(operation)
         with self.store.transaction():  # one moment of the data, not several
             content = scene.gather(self.store, operation)
         with tempfile.TemporaryFile() as file:
@@ -31,6 +33,16 @@ class Exporter:
                 folder(archive, content, images=images)
             file.seek(0)
             return {"blob": self.blobs.write(file), "file_name": _file_name(operation)}
+
+    def _backup(self, operation: Row) -> dict[str, Any]:
+        """Everything of a task or project, to be kept; the sandbox itself reads none."""
+        with tempfile.TemporaryFile() as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, self.store.transaction():
+                name = backup.write(archive, self.store, self.blobs, operation)
+            file.seek(0)
+            moment = clock.parse(clock.now()).strftime("%Y_%m_%d_%H_%M_%S")
+            file_name = f"{operation['target']}_{name}_backup_{moment}.zip"
+            return {"blob": self.blobs.write(file), "file_name": file_name}
 
     def _write_coco(self, archive: zipfile.ZipFile, content: scene.Scene, *, images: bool) -> None:
         for subset, document in coco.documents(content).items():

@@ -7,6 +7,7 @@ from labelloop.sandbox.server.rules import labels
 from labelloop.sandbox.server.serializers import annotation
 from labelloop.sandbox.server.store import Row, Store
 
+NO_DATA = "'NoneType' object has no attribute 'validation_mode'"
 KEYFRAME_KEYS = ("type", "frame", "occluded", "outside", "z_order", "rotation", "points")
 
 
@@ -39,7 +40,7 @@ def gather(store: Store, operation: Row) -> Scene:
 
     Raises:
         LookupError: If the target is gone.
-        ValueError: If a task has no data.
+        AttributeError: If a task has no data; in the words of CVAT, which falls over it.
     """
     target = operation["target"]
     job = _row(store, "jobs", operation["job_id"]) if target == "job" else None
@@ -63,7 +64,7 @@ def _row(store: Store, table: str, row_id: int) -> Row:
 def _images(store: Store, task: Row, job: Row | None, specs: annotation.Specs) -> Iterator[Image]:
     data = store.first("data", id=task["data_id"]) if task["data_id"] is not None else None
     if data is None or not data["size"]:
-        raise ValueError(f"Task {task['id']} has no data")
+        raise AttributeError(NO_DATA)
     jobs = [job] if job else store.find("jobs", order="start_frame, id", task_id=task["id"])
     rows = {kind: [row for one in jobs for row in store.find(kind, job_id=one["id"])] for kind in annotation.KINDS}
     drawn = annotation.read(rows, specs)

@@ -4,6 +4,7 @@ import importlib.metadata
 
 from starlette.responses import Response
 
+from labelloop.sandbox.server.errors import forbidden
 from labelloop.sandbox.server.exports import FORMATS
 from labelloop.sandbox.server.replies import json_reply
 from labelloop.sandbox.server.resource import Call
@@ -46,3 +47,12 @@ def formats(_: Call) -> Response:
 def organizations(_: Call) -> Response:
     """There are none."""
     return json_reply({"count": 0, "next": None, "previous": None, "results": []})
+
+
+def no_organization(_: Call) -> Response:
+    """The sandbox is one personal space.
+
+    Raises:
+        Refusal: 403, as where only admins may make organizations.
+    """
+    raise forbidden()

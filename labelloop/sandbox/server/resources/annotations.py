@@ -1,10 +1,12 @@
 """Annotations of a task or a job: read, replaced, and changed by action."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from starlette.responses import Response
 
 from labelloop.sandbox.server.errors import invalid, plain
+from labelloop.sandbox.server.hooks import events
 from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
@@ -37,6 +39,21 @@ def of_job(call: Call) -> Annotations:
     return Annotations(call.store, task, [job], lookup.data(call.store, task)["size"])
 
 
+def _watching(call: Call, annotations: Annotations) -> AbstractContextManager[None]:
+    """Annotations move the dates of their job and task."""
+    return events.watching(call, *(("jobs", job) for job in annotations.jobs), ("tasks", annotations.task))
+
+
+def importer(scope: Scope) -> Callable[[Call], Response]:
+    """POST: annotations from a file, of which the sandbox knows no format."""
+
+    def post(call: Call) -> Response:
+        scope(call)
+        raise invalid(f"Unknown input format '{call.query.get('format', '')}'")
+
+    return post
+
+
 def reader(scope: Scope) -> Callable[[Call], Response]:
     """GET: all annotations."""
 
@@ -55,7 +72,7 @@ def replacer(scope: Scope) -> Callable[[Call], Response]:
     def put(call: Call) -> Response:
         annotations = scope(call)
         items = shapes.checked(call.fields(), annotations.specs(), with_ids=False)
-        with call.store.transaction():
+        with _watching(call, annotations), call.store.transaction():
             annotations.clear()
             created = annotations.create(items)
             annotations.finish()
@@ -73,7 +90,7 @@ def changer(scope: Scope) -> Callable[[Call], Response]:
         if action not in actions:
             raise invalid("Please specify a correct 'action' for the request")
         items = shapes.checked(call.fields(), annotations.specs(), with_ids=action != "create")
-        with call.store.transaction():
+        with _watching(call, annotations), call.store.transaction():
             changed = actions[action](items)
             annotations.finish()
         return json_reply(annotation.written(changed))
@@ -86,7 +103,7 @@ def eraser(scope: Scope) -> Callable[[Call], Response]:
 
     def delete(call: Call) -> Response:
         annotations = scope(call)
-        with call.store.transaction():
+        with _watching(call, annotations), call.store.transaction():
             annotations.clear()
             annotations.finish()
         return empty_reply(204)

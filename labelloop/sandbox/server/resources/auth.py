@@ -13,7 +13,7 @@ from labelloop.sandbox.server.serializers import user
 from labelloop.sandbox.server.store import Row
 
 SESSION_SECONDS = 14 * 24 * 3600
-COOKIES = ("sessionid", "csrftoken", "sessionfresh")
+DROPPED = ("sessionid", "sessionfresh")  # by a logout; the CSRF token stays
 
 
 def login(call: Call) -> Response:
@@ -46,7 +46,7 @@ def logout(call: Call) -> Response:
     if secret is not None and secret["kind"] != accounts.PERSONAL:
         call.store.delete("secrets", id=secret["id"])
     response = json_reply({"detail": "Successfully logged out."})
-    for name in COOKIES:
+    for name in DROPPED:
         response.delete_cookie(name)
     return response
 
@@ -73,6 +73,20 @@ def create_token(call: Call) -> Response:
 def token(call: Call) -> Response:
     """One personal access token."""
     return json_reply(user.token(_own_token(call), call.store, call.base))
+
+
+def patch_token(call: Call) -> Response:
+    """Rename a personal access token, or change what it may do and for how long."""
+    row, fields = _own_token(call), call.fields()
+    values: Row = {"updated_date": clock.now()}
+    if "name" in fields:
+        values["name"] = validation.text(fields, "name", most=64, blank=False)
+    if "read_only" in fields:
+        values["read_only"] = int(bool(fields["read_only"]))
+    if "expiry_date" in fields:
+        values["expiry_date"] = _expiry(fields)
+    call.store.update("secrets", row["id"], **values)
+    return token(call)
 
 
 def delete_token(call: Call) -> Response:

@@ -43,6 +43,19 @@ def starter(target: str) -> Callable[[Call], Response]:
     return post
 
 
+def backup_starter(target: str) -> Callable[[Call], Response]:
+    """POST: begin a backup of a task or project."""
+
+    def post(call: Call) -> Response:
+        row = LOOKUPS[target](call)
+        rq_id = f"action=export&target={target}&target_id={row['id']}&user_id={call.user['id']}&subresource=backup"
+        operation = {**_ids(call, target, row), "type": "export:backup", "target": target, "format": None}
+        call.world.worker.submit(rq_id, _ordered(operation), {"save_images": True}, call.user["id"])
+        return json_reply({"rq_id": rq_id}, 202)
+
+    return post
+
+
 def download(call: Call) -> Response:
     """The file of a finished export; ranges work.
 

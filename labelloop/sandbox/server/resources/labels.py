@@ -7,7 +7,7 @@ from labelloop.sandbox.server.paging import paginated
 from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
-from labelloop.sandbox.server.rules import labels
+from labelloop.sandbox.server.rules import labels, permissions
 from labelloop.sandbox.server.serializers import label
 from labelloop.sandbox.server.store import Row
 
@@ -22,6 +22,7 @@ TERMS = Terms(
 def listed(call: Call) -> Response:
     """The labels of a project, a task or a job, oldest first; all labels when none is named."""
     rows = [row for row in _scope(call) if row["parent_id"] is None]
+    rows = [row for row in rows if permissions.of_label(call.store, call.user, row)]
     return paginated(call, select(rows, call.query, TERMS), lambda row: label.label(row, call.store))
 
 

@@ -7,12 +7,13 @@ from starlette.responses import Response
 
 from labelloop.sandbox.server import clock, validation
 from labelloop.sandbox.server.filters import Terms, select
+from labelloop.sandbox.server.hooks import events
 from labelloop.sandbox.server.paging import paginated
 from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
 from labelloop.sandbox.server.resources.tasks import remove
-from labelloop.sandbox.server.rules import labels
+from labelloop.sandbox.server.rules import labels, permissions
 from labelloop.sandbox.server.serializers import project
 from labelloop.sandbox.server.store import Row, Store
 
@@ -25,7 +26,8 @@ WRITABLE = frozenset({
 
 def listed(call: Call) -> Response:
     """The projects, newest first."""
-    rows = select(call.store.find("projects"), call.query, terms(call.store))
+    own = [row for row in call.store.find("projects") if permissions.of_project(call.store, call.user, row["id"])]
+    rows = select(own, call.query, terms(call.store))
     return paginated(call, rows, lambda row: project.project(row, call.store, call.base))
 
 
@@ -64,7 +66,7 @@ def patch(call: Call) -> Response:
     if "bug_tracker" in fields:
         values["bug_tracker"] = validation.text(fields, "bug_tracker", most=2000)
     values |= lookup.assignee(call.store, fields, "assignee_id")
-    with call.store.transaction():
+    with events.watching(call, ("projects", row)), call.store.transaction():
         call.store.update("projects", row["id"], **values)
         labels.apply(call.store, fields, project_id=row["id"])
     return one(call)
@@ -78,6 +80,9 @@ def delete(call: Call) -> Response:
             remove(call.world, task)
         for label in call.store.find("labels", project_id=row["id"], parent_id=None):
             labels.delete(call.store, label)
+        for hook in call.store.find("webhooks", project_id=row["id"]):
+            call.store.delete("deliveries", webhook_id=hook["id"])
+        call.store.delete("webhooks", project_id=row["id"])
         call.store.delete("projects", id=row["id"])
     return empty_reply(204)
 

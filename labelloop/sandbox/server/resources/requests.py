@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from labelloop.sandbox.server.errors import plain
+from labelloop.sandbox.server.errors import forbidden, plain
 from labelloop.sandbox.server.filters import Terms, select
 from labelloop.sandbox.server.paging import paginated
 from labelloop.sandbox.server.replies import json_reply
@@ -50,4 +50,6 @@ def one(call: Call) -> Response:
         refusal = plain(404, "There is no request with specified id")
         refusal.headers.update(UNCACHED)
         raise refusal
+    if row["owner_id"] != call.user["id"] and not call.user["is_superuser"]:
+        raise forbidden()
     return json_reply(request.request(row, call.store, call.base), headers=UNCACHED)

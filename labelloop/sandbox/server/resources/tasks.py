@@ -7,13 +7,14 @@ from typing import Any
 from starlette.responses import Response
 
 from labelloop.sandbox.server import clock, validation
-from labelloop.sandbox.server.errors import bad_field, crash, invalid
+from labelloop.sandbox.server.errors import bad_field, crash, forbidden, invalid
 from labelloop.sandbox.server.filters import Terms, select
+from labelloop.sandbox.server.hooks import events
 from labelloop.sandbox.server.paging import paginated
 from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
-from labelloop.sandbox.server.rules import labels, status
+from labelloop.sandbox.server.rules import labels, permissions, status
 from labelloop.sandbox.server.serializers import task
 from labelloop.sandbox.server.store import Row, Store
 from labelloop.sandbox.server.world import World
@@ -28,7 +29,8 @@ WRITABLE = frozenset({
 
 def listed(call: Call) -> Response:
     """The tasks, newest first."""
-    rows = select(call.store.find("tasks"), call.query, terms(call.store))
+    own = [row for row in call.store.find("tasks") if permissions.of_task(call.store, call.user, row)]
+    rows = select(own, call.query, terms(call.store))
     return paginated(call, rows, lambda row: task.task(row, call.store, call.base))
 
 
@@ -36,7 +38,7 @@ def create(call: Call) -> Response:
     """Make an empty task. Without a project and without labels it is made all the same."""
     fields, moment = call.fields(), clock.now()
     with call.store.transaction():
-        project_id = _project_id(call.store, fields)
+        project_id = _project_id(call, fields)
         if project_id is not None and fields.get("labels"):
             raise bad_field("labels", "Project must have only one of Label set or project_id")
         task_id = call.store.insert(
@@ -48,6 +50,7 @@ def create(call: Call) -> Response:
         row = call.store.find("tasks", id=task_id)[0]
         if project_id is not None:
             call.store.update("projects", project_id, updated_date=clock.now())
+    events.created(call, row)
     body = task.task(row, call.store, call.base)
     return json_reply(body, 201, headers={"Location": body["url"]})
 
@@ -65,7 +68,7 @@ def patch(call: Call) -> Response:
     """
     row, fields = lookup.task(call), call.fields()
     validation.only(fields, WRITABLE)
-    with call.store.transaction():
+    with events.watching(call, ("tasks", row)), call.store.transaction():
         values = _written(fields, fields.keys() & {"name", "subset", "bug_tracker"})
         values |= lookup.assignee(call.store, fields, "assignee_id")
         if "project_id" in fields:
@@ -86,6 +89,7 @@ def delete(call: Call) -> Response:
     row = lookup.task(call)
     if call.world.worker.busy(f"action=create&target=task&target_id={row['id']}"):
         raise crash()
+    events.deleted(call, row)
     with call.store.transaction():
         remove(call.world, row)
         if row["project_id"] is not None:
@@ -133,10 +137,12 @@ def terms(store: Store) -> Terms:
     return Terms(getters, searched | {"project_id"}, searched)
 
 
-def _project_id(store: Store, fields: Row) -> int | None:
+def _project_id(call: Call, fields: Row) -> int | None:
     project_id = validation.integer(fields, "project_id")
-    if project_id is not None and store.first("projects", id=project_id) is None:
+    if project_id is not None and call.store.first("projects", id=project_id) is None:
         raise invalid("Project matching query does not exist.")
+    if project_id is not None and not permissions.of_project(call.store, call.user, project_id):
+        raise forbidden()
     return project_id
 
 

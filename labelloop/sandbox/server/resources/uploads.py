@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
+from contextlib import nullcontext
 from typing import Any
 
 from starlette.responses import Response
 
 from labelloop.sandbox.server import clock
 from labelloop.sandbox.server.errors import bare, crash
+from labelloop.sandbox.server.hooks import events
 from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup, tus
@@ -22,7 +24,9 @@ def post(call: Call) -> Response:
         Refusal: 400, when the task has its data already.
     """
     task = lookup.task(call)
-    data = _open_data(call.store, task)
+    begun = task["data_id"] is not None
+    with nullcontext() if begun else events.uploading(call, task):
+        data = _open_data(call.store, task)
     if "upload-start" in call.request.headers:
         return empty_reply(202)
     if "upload-length" in call.request.headers:
@@ -67,6 +71,8 @@ def _finish(call: Call, task: Row, data: Row) -> Response:
     """Queue the creation of the task from what was uploaded."""
     options = _options(call.fields())
     call.store.update("data", data["id"], image_quality=integer(options, "image_quality", 70))
+    with events.watching(call, ("tasks", task), counted=False):
+        call.store.update("tasks", task["id"], updated_date=clock.now())
     rq_id = f"action=create&target=task&target_id={task['id']}"
     operation = {
         "type": "create:task", "target": "task", "project_id": task["project_id"], "task_id": task["id"],

@@ -9,6 +9,8 @@ from typing import Any
 
 from labelloop.sandbox.server import clock, media
 from labelloop.sandbox.server.blobs import Blobs
+from labelloop.sandbox.server.hooks import events
+from labelloop.sandbox.server.hooks.sender import Sender
 from labelloop.sandbox.server.rules import status
 from labelloop.sandbox.server.rules.sorting import arranged
 from labelloop.sandbox.server.store import Row, Store
@@ -20,6 +22,7 @@ class Creator:
 
     store: Store
     blobs: Blobs
+    hooks: Sender
 
     def __call__(self, request: Row, say: Callable[[str], None]) -> dict[str, Any]:
         """Create the task of a request.
@@ -41,7 +44,16 @@ class Creator:
         say("Task is being saved in database")
         with self.store.transaction():
             self._save(task, data, options, frames)
+        self._tell(task)
         return {}
+
+    def _tell(self, old: Row) -> None:
+        """Two messages go out, as CVAT saves the task twice."""
+        row = self.store.find("tasks", id=old["id"])[0]
+        changed = {name: old[name] for name in ("mode", "updated_date", "overlap", "segment_size")}
+        told = events.from_worker(self.hooks, self.store, {**events.by_worker(self.store, row), **changed}, row)
+        self.store.update("tasks", row["id"], updated_date=clock.now())
+        events.from_worker(self.hooks, self.store, told, row)
 
     def _pictures(self, files: dict[str, str]) -> Iterator[str]:
         """The names of all pictures, those inside zip archives with their folders."""

@@ -29,6 +29,5 @@ def request(row: Row, store: Store, base: str) -> Row:
 def _result_url(row: Row, base: str) -> str:
     operation = row["operation"]
     target = operation["target"]
-    return (
-        f"{base}/api/{TARGETS[target]}/{operation[f'{target}_id']}/dataset/download?rq_id={quote(row['id'], safe='')}"
-    )
+    kind = "backup" if operation["type"] == "export:backup" else "dataset"
+    return f"{base}/api/{TARGETS[target]}/{operation[f'{target}_id']}/{kind}/download?rq_id={quote(row['id'], safe='')}"
