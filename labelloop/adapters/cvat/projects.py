@@ -64,6 +64,16 @@ def find_project(server: CvatServer, name: str) -> ProjectRef:
     )
 
 
+def look_for_project(server: CvatServer, name: str) -> ProjectRef | None:
+    """The project of this exact name, or None when there is none.
+
+    Raises:
+        CvatError: If there are several.
+    """
+    found = _by_name(server, name)
+    return None if found is None else _reference(server, found)
+
+
 def _by_name(server: CvatServer, name: str) -> dict[str, Any] | None:
     listed = server.list_all("/api/projects", f"looking for project '{name}'", name=name)
     found = [project for project in listed if project["name"] == name]

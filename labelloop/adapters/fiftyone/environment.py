@@ -29,3 +29,11 @@ def prepare(home: Home, database_uri: str) -> None:
             "Start labelloop in a process of its own.",
         )
     os.environ.update(wanted)
+
+
+def imported_version() -> str:
+    """Version of the fiftyone that Python imports; for a process of its own, since it is imported with no database."""
+    os.environ["FIFTYONE_DO_NOT_TRACK"] = "true"
+    import fiftyone
+
+    return str(fiftyone.__version__)

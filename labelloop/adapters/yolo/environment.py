@@ -4,6 +4,7 @@ import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -51,6 +52,14 @@ def pick_device(wanted: str) -> str:
     if torch.cuda.is_available():
         return "0"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def describe_devices() -> dict[str, Any]:
+    """What torch can compute on besides the CPU: `torch` (its version), `gpus` (names), `mps`."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return {"torch": str(torch.__version__), "gpus": gpus, "mps": bool(torch.backends.mps.is_available())}
 
 
 def _place_fonts(folder: Path) -> None:

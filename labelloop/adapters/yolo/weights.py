@@ -14,7 +14,7 @@ import yaml
 
 import labelloop
 from labelloop.adapters.files.atomic import replacing, write_bytes
-from labelloop.adapters.yolo.environment import quiet
+from labelloop.adapters.yolo.environment import prepare, quiet
 from labelloop.core.errors import ModelError
 
 PACKAGED = {"labelloop:digits": Path(labelloop.__file__).parent / "sandbox" / "digits-base.pt"}
@@ -51,6 +51,22 @@ def resolve_weights(wanted: str, folder: Path) -> Path | str:
         _fetch(wanted, path)
         return path.resolve()
     raise ModelError(f"train.weights: {path} does not exist", REMEDY)
+
+
+def is_to_be_fetched(wanted: str, folder: Path) -> bool:
+    """Whether `resolve_weights` would ask the network for these weights."""
+    return OFFICIAL.fullmatch(wanted) is not None and not (folder / wanted).is_file()
+
+
+def describe(start: str, settings: str) -> dict[str, Any]:
+    """What weights hold: `classes` and the number of `parameters`; ultralytics keeps its settings in a folder.
+
+    Raises:
+        ModelError: As `load` does.
+    """
+    prepare(Path(settings))
+    model = load(start)
+    return {"classes": len(model.names), "parameters": sum(each.numel() for each in model.model.parameters())}
 
 
 def fingerprint(start: Path | str) -> str:

@@ -41,6 +41,13 @@ def test_an_architecture_is_a_name_unless_a_file_has_it(tmp_path: Path) -> None:
     assert weights.resolve_weights("yolov8n.yaml", tmp_path) == (tmp_path / "yolov8n.yaml").resolve()
 
 
+def test_only_an_official_model_that_is_not_here_is_to_be_fetched(tmp_path: Path) -> None:
+    wanted = ("yolo11n.pt", "mine.pt", "yolov8n.yaml", "labelloop:digits")
+    assert [weights.is_to_be_fetched(name, tmp_path) for name in wanted] == [True, False, False, False]
+    (tmp_path / "yolo11n.pt").write_bytes(b"")
+    assert not weights.is_to_be_fetched("yolo11n.pt", tmp_path)
+
+
 @pytest.mark.parametrize("wanted", ["models/yolo11n.pt", "mine.pt", "my/own.yaml", "labelloop:faces"])
 def test_what_is_missing_is_named_with_a_remedy(wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights.urllib.request, "urlopen", lambda *_, **__: pytest.fail("asked the network"))
