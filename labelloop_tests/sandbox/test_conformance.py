@@ -1,14 +1,19 @@
 """The sandbox answers as a real CVAT did: recorded exchanges are replayed against it over HTTP, one by one."""
 
+import hmac
+import json
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from labelloop.sandbox.server.running import SandboxServer
-from labelloop_tests.sandbox.replay.player import Person, Player
+from labelloop_tests.sandbox.replay.compare import bodies
+from labelloop_tests.sandbox.replay.ids import Ids
+from labelloop_tests.sandbox.replay.player import Person, Player, load
 from labelloop_tests.sandbox.server.controls import Controls
-from labelloop_tests.sandbox.server.world import get
+from labelloop_tests.sandbox.server.receiver import receiving
+from labelloop_tests.sandbox.server.world import Api, encoded, get
 
 # In the order in which they were recorded: each works on what those before it left.
 SCENARIOS = (
@@ -32,23 +37,28 @@ OUT_OF_SCOPE = {
 
 
 @pytest.fixture(scope="module")
-def differences(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[list[str]]]]:
-    """All scenarios, replayed against one fresh server."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     data = tmp_path_factory.mktemp("conformance") / "state"
-    with SandboxServer(data, anonymous_limit=ANONYMOUS_LIMIT, fault_key="conformance") as server:
-        controls, own = Controls(server), server.credentials
-        controls.register("bobby12", "b-password")
-        people = {"admin": Person(own.username, own.password), "other": Person("bobby12", "b-password")}
-        get(f"{server.url}/api/users/self", headers={"Authorization": f"Bearer {own.token}"})  # a token that was used
-        player = Player(server.url, controls, people, OF_ANOTHER_WORLD)
-        results = {}
-        for scenario in SCENARIOS:
-            if scenario == "rate_limit":
-                controls.advance(61)
-                for _ in range(ANONYMOUS_LIMIT - 1):
-                    get(f"{server.url}/api/server/about")
-            results[scenario] = player.play(scenario)
-        yield results
+    with SandboxServer(data, anonymous_limit=ANONYMOUS_LIMIT, fault_key="conformance") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def differences(server: SandboxServer) -> dict[str, list[list[str]]]:
+    """All scenarios, replayed one after the other: what of each exchange was otherwise."""
+    controls, own = Controls(server), server.credentials
+    controls.register("bobby12", "b-password")
+    get(f"{server.url}/api/users/self", headers={"Authorization": f"Bearer {own.token}"})  # a token that was used
+    people = {"admin": Person(own.username, own.password), "other": Person("bobby12", "b-password")}
+    player = Player(server.url, controls, people, OF_ANOTHER_WORLD)
+    results = {}
+    for scenario in SCENARIOS:
+        if scenario == "rate_limit":
+            controls.advance(61)
+            for _ in range(ANONYMOUS_LIMIT - 1):
+                get(f"{server.url}/api/server/about")
+        results[scenario] = player.play(scenario)
+    return results
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -60,3 +70,33 @@ def test_a_recorded_scenario_is_reproduced(differences: dict[str, list[list[str]
     unexpected = {number: words for number, words in enumerate(found) if words and number not in left_out}
     assert not unexpected, "\n".join(f"#{n}: {w}" for n, words in unexpected.items() for w in words[:6])
     assert all(found[number] for number in left_out), "an entry of OUT_OF_SCOPE is no longer needed"
+
+
+def test_the_recorded_webhooks_are_delivered_in_their_order_and_signed(server: SandboxServer) -> None:
+    api, recorded = Api(server.url, server.credentials.token), load("webhook_deliveries")["deliveries"]
+    with receiving() as receiver:
+        project = api.call("POST", "/api/projects", json={"name": "hooked", "labels": [{"name": "a"}]}).json()["id"]
+        events = ["create:task", "delete:task", "update:job", "update:task"]
+        spec = {"target_url": receiver.url, "type": "project", "events": events, "project_id": project,
+                "content_type": "application/json", "enable_ssl": False, "secret": "sek"}  # fmt: skip
+        hook = api.call("POST", "/api/webhooks", json=spec).json()["id"]
+        api.call("POST", f"/api/webhooks/{hook}/ping", json={})
+        task = api.call("POST", "/api/tasks", json={"name": "x", "project_id": project}).json()["id"]
+        api.call("POST", f"/api/tasks/{task}/data", headers={"Upload-Start": ""})
+        api.upload(task, {"x.jpg": encoded()})
+        (job,) = api.get(f"/api/jobs?task_id={task}").json()["results"]
+        api.call("PATCH", f"/api/jobs/{job['id']}", json={"stage": "acceptance", "state": "completed"})
+        delivered = receiver.wait(len(recorded))
+    ids = Ids(server.url)
+    words = []
+    for number, ((headers, body), expected) in enumerate(zip(delivered, recorded, strict=True)):
+        assert headers["X-Signature-256"] == f"sha256={hmac.new(b'sek', body, 'sha256').hexdigest()}"
+        assert headers["User-Agent"].startswith("CVAT/2.54.1 ")
+        assert headers["Content-Type"] == "application/json"
+        wanted, told = json.loads(expected["raw_body"]), json.loads(body)
+        if number == 0:
+            wanted["webhook"]["target_url"] = receiver.url
+        ids.learn(wanted, told)
+        words += [f"#{number} {wanted['event']}: {word}" for word in bodies(ids.translated(wanted), told)]
+    assert not words
+    sys.stdout.write(f"webhook_deliveries: {len(delivered)} of {len(recorded)} deliveries reproduced\n")

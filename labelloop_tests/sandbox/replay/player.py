@@ -70,9 +70,9 @@ class Player:
         exchange = exchanges[number]
         if (seconds := exchange["request"].get("waited")) is not None:
             self.controls.advance(seconds)
-        if number + 1 < len(exchanges) and exchange["request"]["method"] == "POST":
-            if point := _held_at(exchanges[number + 1]):
-                self.controls.hold(point)
+        point = _held_at(exchanges[number + 1]) if number + 1 < len(exchanges) else None
+        if point and exchange["request"]["method"] == "POST":
+            self.controls.hold(point)
         by_form = (scenario, number) in self.by_form
         differences = list(self._differences(exchange, by_form=by_form))
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -10,6 +10,7 @@ from labelloop.sandbox.server.serializers import job, project, task, user
 from labelloop.sandbox.server.store import Row, Store
 
 SERIALIZERS = {"projects": project.project, "tasks": task.task, "jobs": job.job}
+UNCOUNTED, COUNTED, COUNTED_AFTER = (False, False), (True, True), (False, True)
 EVENTS = tuple(
     f"{action}:{noun}" for noun in ("job", "project", "task") for action in ("create", "delete", "update")
 )  # fmt: skip
@@ -28,31 +29,20 @@ def deleted(call: Call, row: Row) -> None:
 
 
 @contextmanager
-def watching(call: Call, *watched: tuple[str, Row], counted: bool = True) -> Iterator[None]:
+def watching(call: Call, *watched: tuple[str, Row], counted: tuple[bool, bool] = UNCOUNTED) -> Iterator[None]:
     """Tell what of projects, tasks and jobs has changed in between, in the order in which they are named.
 
     Args:
         call: The request that changes them.
         watched: The table and the row of each.
-        counted: Whether the jobs of a task are counted before; CVAT does not while an upload goes on.
+        counted: Whether the jobs of a task are counted before and after; as long as CVAT has not read the task for its
+            own answer they are not.
     """
-    before = [_body(call.store, table, row, call.base) for table, row in watched]
+    before = [_body(call.store, table, row, call.base, counted=counted[0]) for table, row in watched]
     yield
     for (table, row), old in zip(watched, before, strict=True):
-        noun = table.removesuffix("s")
-        new = _body(call.store, table, row, call.base)
-        _tell(
-            call.world.hooks, noun, _project_id(table, new), _uncounted(old) if not counted else old, new, _sender(call)
-        )
-
-
-@contextmanager
-def uploading(call: Call, row: Row) -> Iterator[None]:
-    """Tell that the data of a task has begun; its jobs are not counted."""
-    before = _uncounted(_body(call.store, "tasks", row, call.base))
-    yield
-    after = _uncounted(_body(call.store, "tasks", row, call.base))
-    _tell(call.world.hooks, "task", row["project_id"], before, after, _sender(call))
+        new = _body(call.store, table, row, call.base, counted=counted[1])
+        _tell(call.world.hooks, table.removesuffix("s"), _project_id(table, new), old, new, _sender(call))
 
 
 def from_worker(hooks: Sender, store: Store, before: Row, row: Row) -> Row:
@@ -71,7 +61,7 @@ def from_worker(hooks: Sender, store: Store, before: Row, row: Row) -> Row:
 def by_worker(store: Store, row: Row) -> Row:
     """A task as the worker sees it."""
     jobs = {"count": 0, "completed": None, "validation": None, "url": None}
-    return {**_body(store, "tasks", row, ""), "jobs": jobs, "labels": None}
+    return {**_body(store, "tasks", row, "", counted=True), "jobs": jobs, "labels": None}
 
 
 def ping(webhook: Row, sender: Row) -> dict[str, Any]:
@@ -87,8 +77,9 @@ def _tell(hooks: Sender, noun: str, project_id: int | None, old: Row, new: Row, 
         hooks.emit(event, project_id, payload)
 
 
-def _body(store: Store, table: str, row: Row, base: str) -> Row:
-    return SERIALIZERS[table](store.find(table, id=row["id"])[0], store, base)
+def _body(store: Store, table: str, row: Row, base: str, *, counted: bool) -> Row:
+    body = SERIALIZERS[table](store.find(table, id=row["id"])[0], store, base)
+    return _uncounted(body) if table == "tasks" and not counted else body
 
 
 def _project_id(table: str, body: Row) -> int | None:
@@ -97,7 +88,7 @@ def _project_id(table: str, body: Row) -> int | None:
 
 
 def _uncounted(body: Row) -> Row:
-    return {**body, "jobs": {**body["jobs"], "completed": None, "validation": None}}
+    return {**body, "jobs": {**body["jobs"], "count": 0, "completed": None, "validation": None}}
 
 
 def _sender(call: Call) -> Row:

@@ -68,7 +68,7 @@ def patch(call: Call) -> Response:
     """
     row, fields = lookup.task(call), call.fields()
     validation.only(fields, WRITABLE)
-    with events.watching(call, ("tasks", row)), call.store.transaction():
+    with events.watching(call, ("tasks", row), counted=events.COUNTED), call.store.transaction():
         values = _written(fields, fields.keys() & {"name", "subset", "bug_tracker"})
         values |= lookup.assignee(call.store, fields, "assignee_id")
         if "project_id" in fields:

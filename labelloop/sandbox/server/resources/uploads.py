@@ -25,7 +25,7 @@ def post(call: Call) -> Response:
     """
     task = lookup.task(call)
     begun = task["data_id"] is not None
-    with nullcontext() if begun else events.uploading(call, task):
+    with nullcontext() if begun else events.watching(call, ("tasks", task)):
         data = _open_data(call.store, task)
     if "upload-start" in call.request.headers:
         return empty_reply(202)
@@ -71,7 +71,7 @@ def _finish(call: Call, task: Row, data: Row) -> Response:
     """Queue the creation of the task from what was uploaded."""
     options = _options(call.fields())
     call.store.update("data", data["id"], image_quality=integer(options, "image_quality", 70))
-    with events.watching(call, ("tasks", task), counted=False):
+    with events.watching(call, ("tasks", task), counted=events.COUNTED_AFTER):
         call.store.update("tasks", task["id"], updated_date=clock.now())
     rq_id = f"action=create&target=task&target_id={task['id']}"
     operation = {
