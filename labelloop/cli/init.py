@@ -1,13 +1,12 @@
 """`labelloop init`: everything a project needs before its first job, and nothing it has to be asked for."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from labelloop.adapters.files.atomic import write_bytes
 from labelloop.adapters.files.home import Home
-from labelloop.core.errors import ConfigError
+from labelloop.cli.propose import propose
 from labelloop.sandbox.scenes.dataset import write_scenes
 from labelloop.settings.model import (
     BatchSettings,
@@ -20,19 +19,21 @@ from labelloop.settings.yaml_file import CONFIG_NAME, load_settings, render
 
 SCENES = Path(".labelloop/sandbox/scenes")
 SCENE_COUNT = 500
+SANDBOX_BATCH = BatchSettings(budget=30, golden_per_batch=2)
 
 
-def run(folder: Path, *, sandbox: bool, source: Path | None, weights: str) -> Iterator[str]:
-    """Make a project of a folder; tells what was written. A second time it only completes what is missing.
+def run(folder: Path, *, sandbox: bool, source: str | None, weights: str) -> Iterator[str]:
+    """Make a project of a folder; tells what was found and written. A second time it only completes what is missing.
 
     Raises:
-        ConfigError: If `source` is not a folder.
+        ConfigError: If `source` is nothing that images come from.
     """
     config = folder / CONFIG_NAME
     if config.is_file():
         yield f"{config} is there and stays as it is"
     else:
-        settings = _propose(folder, sandbox=sandbox, source=source, weights=weights)
+        settings, said = _propose(folder, sandbox=sandbox, source=source, weights=weights)
+        yield from said
         write_bytes(config, render(settings).encode())
         yield f"wrote {config}"
     settings = load_settings(config)
@@ -46,17 +47,15 @@ def run(folder: Path, *, sandbox: bool, source: Path | None, weights: str) -> It
     yield "next: dagster job execute -m labelloop.definitions -j prepare_pool"
 
 
-def _propose(folder: Path, *, sandbox: bool, source: Path | None, weights: str) -> Settings:
-    if source is None:
-        return _scene_settings(weights) if sandbox else Settings(train=_train(weights))
-    path = Path(os.path.relpath(source, folder)).as_posix() if not source.is_absolute() else source.as_posix()
-    return Settings(
-        source=_recognise(source, path),
-        sandbox="replay" if sandbox else "off",
-        train=_train(weights, imgsz=320, epochs_first=12, epochs=12, batch=8) if sandbox else _train(weights),
-        batch=BatchSettings(budget=30, golden_per_batch=2) if sandbox else BatchSettings(),
-        loop=LoopSettings(autostart=sandbox),
-    )
+def _propose(folder: Path, *, sandbox: bool, source: str | None, weights: str) -> tuple[Settings, tuple[str, ...]]:
+    """The settings of a new project, and what was found out for them."""
+    if not source:
+        return _scene_settings(weights) if sandbox else Settings(train=_train(weights)), ()
+    proposal = propose(source, folder, sandbox=sandbox)
+    train = _train(weights, imgsz=320, epochs_first=12, epochs=12, batch=8) if sandbox else _train(weights)
+    mode = {"sandbox": "replay", "batch": SANDBOX_BATCH} if sandbox else {}
+    loop = LoopSettings(autostart=sandbox)
+    return Settings.model_validate({**proposal.values, **mode, "train": train, "loop": loop}), proposal.said
 
 
 def _scene_settings(weights: str) -> Settings:
@@ -72,19 +71,6 @@ def _scene_settings(weights: str) -> Settings:
 
 def _train(weights: str, **values: float) -> TrainSettings:
     return TrainSettings.model_validate({**values, **({"weights": weights} if weights else {})})
-
-
-def _recognise(source: Path, path: str) -> SourceSettings:
-    """What kind of data set lies in a folder: Pascal VOC where XML files stand beside an image folder."""
-    if not source.is_dir():
-        raise ConfigError(f"--from: {source} is not a folder", "Name the folder of your images.")
-    for images, annotations, splits in (
-        ("images", "annotations", "splits"),
-        ("JPEGImages", "Annotations", "ImageSets/Main"),
-    ):
-        if (source / images).is_dir() and any((source / annotations).glob("*.xml")):
-            return SourceSettings(type="voc", path=path, images=images, annotations=annotations, splits=splits)
-    return SourceSettings(type="folder", path=path)
 
 
 def _write_dagster_home(folder: Path) -> Iterator[str]:

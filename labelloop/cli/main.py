@@ -77,8 +77,11 @@ def reset(
 def init(
     sandbox: Annotated[bool, typer.Option(help="Use labelloop's own server in place of CVAT.")] = False,
     source: Annotated[
-        Path | None, typer.Option("--from", help="Folder of images, or of a Pascal VOC data set.")
-    ] = None,
+        str,
+        typer.Option(
+            "--from", help="Folder of images or of a data set, a name of FiftyOne's zoo, cvat:PROJECT or its address."
+        ),
+    ] = "",
     weights: Annotated[str, typer.Option(help="Checkpoint or model YAML the first training starts from.")] = "",
 ) -> None:
     """Write labelloop.yaml, the Dagster home and .env in this folder; what is there already is kept."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 SAMPLE_COLUMNS = ["sample_id", "path", "width", "height", "dhash", "source_split", "labelled"]
-BOX_COLUMNS = ["sample_id", "label", "x1", "y1", "x2", "y2"]
 
 
 def samples_table(
@@ -20,29 +19,21 @@ def samples_table(
         existing: Samples registered before, with SAMPLE_COLUMNS; a path that moved is updated.
 
     Returns:
-        SAMPLE_COLUMNS, sorted by sample_id; each sample has the first of its paths.
+        SAMPLE_COLUMNS, sorted by sample_id; each sample has the first of its paths, the split of the first path that
+        has one, and is labelled if one of its paths is.
     """
     usable = files[files["sample_id"].notna()].sort_values("path", kind="stable")
     found = usable.drop_duplicates("sample_id").copy()
-    found["source_split"] = [splits.get(path) for path in found["path"]]
-    marked = set(labelled)
-    found["labelled"] = [path in marked for path in found["path"]]
+    named = usable[usable["path"].isin(splits.keys())].drop_duplicates("sample_id")
+    split_of = {row.sample_id: splits[row.path] for row in named.itertuples()}
+    found["source_split"] = [split_of.get(sample_id) for sample_id in found["sample_id"]]
+    marked = set(usable.loc[usable["path"].isin(set(labelled)), "sample_id"])
+    found["labelled"] = [sample_id in marked for sample_id in found["sample_id"]]
     gone = existing[~existing["sample_id"].isin(found["sample_id"])] if len(existing) else existing
     # Signed and unsigned integers would meet in floats, which have no room for 64 bits.
     parts = [part.astype({"dhash": "uint64"}) for part in (found, gone) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else found
     return table[SAMPLE_COLUMNS].sort_values("sample_id", kind="stable", ignore_index=True)
-
-
-def boxes_by_sample(boxes: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """Boxes of a source, by sample instead of path; those of a second copy of an image are left out.
-
-    Args:
-        boxes: path, label, x1, y1, x2, y2.
-        samples: sample_id, path.
-    """
-    joined = boxes.merge(samples[["sample_id", "path"]], on="path", how="inner")
-    return joined[BOX_COLUMNS].astype({"x1": float, "y1": float, "x2": float, "y2": float})
 
 
 def set_aside(files: pd.DataFrame) -> pd.DataFrame:

@@ -71,12 +71,27 @@ class Field(StrEnum):
     """Fields of a FiftyOne sample that labelloop owns."""
 
     SAMPLE_ID = "sample_id"
-    GROUND_TRUTH = "ground_truth"
+    GROUND_TRUTH = "ground_truth"  # boxes that the source brought, with their instance masks
+    GROUND_TRUTH_POLYLINES = "ground_truth_polylines"
+    GROUND_TRUTH_KEYPOINTS = "ground_truth_keypoints"
+    GROUND_TRUTH_TAGS = "ground_truth_tags"
     HUMAN_LABELS = "human_labels"
     STATUS = "annotation_status"
     ZCORE = "zcore"
     CVAT_URL = "cvat_url"  # the task the sample was sent with last
     DAGSTER_URL = "dagster_url"  # the asset that sent it
+
+
+class LabelKind(StrEnum):
+    """What a label of a source is, whatever its format calls it."""
+
+    BOX = "box"
+    POLYGON = "polygon"
+    POLYLINE = "polyline"
+    POINTS = "points"
+    MASK = "mask"
+    TAG = "tag"  # of the image, not of an object in it
+    OTHER = "other"  # an object in a form that labelloop keeps but cannot show: ellipse, cuboid, crowd
 
 
 class Tag(StrEnum):

@@ -8,6 +8,7 @@ import pandas as pd
 from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.bad_boxes import bad_boxes
 from labelloop.core.label_version import BOX_COLUMNS, LabelVersion
+from labelloop.core.source_labels import without_their_boxes
 from labelloop.core.vocabulary import HELD_OUT
 from labelloop.resources.project import Project
 
@@ -59,12 +60,13 @@ def _complete(version: LabelVersion) -> set[str]:
 
 
 def _trusted(now: Project) -> tuple[pd.DataFrame, set[str]]:
-    """Good boxes of the source, as far as they are trusted."""
+    """Good boxes of the source, as far as they are trusted; an image with an object that is no box is left out."""
     nothing = pd.DataFrame(columns=SINGLE_BOX_COLUMNS)
     if now.settings.trust_source_labels == "none" or now.settings.sandbox == "replay":
         return nothing, set()
     samples = now.ledger.samples()
-    trusted = set(samples.loc[samples["labelled"], "sample_id"])
+    unfit = without_their_boxes(now.ledger.source_annotations())
+    trusted = set(samples.loc[samples["labelled"], "sample_id"]) - unfit
     if now.settings.trust_source_labels == "holdout":
         trusted &= set(now.ledger.in_split(*HELD_OUT))
     boxes = now.ledger.source_labels()

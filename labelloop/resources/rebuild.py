@@ -6,6 +6,7 @@ import pandas as pd
 
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.fiftyone.evaluation import append_info, show_evaluation, show_failures, show_predictions
+from labelloop.adapters.fiftyone.source_labels import show_source_labels
 from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.embedding import map_2d
 from labelloop.core.failures import failed
@@ -44,9 +45,8 @@ def rebuild(now: Project, dataset: DatasetResource, say: Say) -> int:
 
 def _show_pool(now: Project, loop: LoopDataset, samples: pd.DataFrame) -> None:
     loop.add_samples(samples, {row.sample_id: str(now.home.locate(row.path)) for row in samples.itertuples()})
-    if now.settings.sandbox == "off" and len(samples) and samples["labelled"].any():
-        labelled = list(samples.loc[samples["labelled"], "sample_id"])
-        loop.set_boxes(Field.GROUND_TRUTH, now.ledger.source_labels(), samples, labelled)
+    if now.settings.sandbox == "off" and len(samples):
+        show_source_labels(loop, now.ledger.source_annotations(), samples)
     if now.ledger.has_splits():
         loop.show_splits(now.ledger.splits())
         _show_map(now, loop)

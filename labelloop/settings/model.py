@@ -12,17 +12,46 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+SOURCE_TYPES = Literal[
+    "folder", "voc", "coco", "yolo", "cvat_xml", "fiftyone_dataset", "fiftyone_zoo", "tags", "none"
+]  # fmt: skip
+
+
 class SourceSettings(Section):
     """Where the images come from."""
 
-    type: Literal["folder", "voc"] = Field(
-        "folder", description="folder: images, searched recursively. voc: images with Pascal VOC XML files."
+    type: SOURCE_TYPES = Field(
+        "folder",
+        description="folder: images, searched recursively. voc, coco, yolo, cvat_xml, fiftyone_dataset: images with "
+        "labels in that format. tags: images with a CSV or JSON of their tags. fiftyone_zoo: downloaded by its name. "
+        "none: nothing here, the images come from annotation.pull_project.",
     )
-    path: str = Field("images", description="Folder of the source, absolute or relative to this file.")
-    images: str = Field("images", description="voc: folder of the images below path.")
-    annotations: str = Field("annotations", description="voc: folder of the XML files below path.")
+    path: str = Field(
+        "images", description="Folder of the source, absolute or relative to this file; fiftyone_zoo: name in the zoo."
+    )
+    images: str = Field("", description="Folder of the images below path; empty: voc: images, others: path itself.")
+    annotations: str = Field(
+        "",
+        description="Labels below path: a folder, file or pattern such as annotations/instances_*.json; "
+        "empty: voc: annotations, others: found by their form.",
+    )
     splits: str = Field(
-        "splits", description="voc: folder of train.txt, val.txt, test.txt below path, if there is one."
+        "",
+        description="voc: folder of train.txt, val.txt, test.txt below path; empty: splits. "
+        "fiftyone_zoo: splits to download, separated by commas; empty: all.",
+    )
+    field: str = Field(
+        "", description="fiftyone: field that holds the boxes; empty: ground_truth, human_labels, or the only one."
+    )
+    empty_means: Literal["auto", "background", "unlabelled"] = Field(
+        "auto",
+        description="An image that is listed without an object is background, or nobody has looked at it. auto: "
+        "background where it has a file or field of its own (voc, yolo, fiftyone), unlabelled in coco and cvat_xml.",
+    )
+    shapes_as_boxes: bool = Field(
+        False,
+        description="Polygons and masks train through their enclosing box; false: an image with one that has no box "
+        "of its own is not trained on.",
     )
 
 
@@ -204,7 +233,7 @@ class Settings(Section):
     seed: int = Field(51, ge=0, description="Every random draw comes from this.")
     classes: list[str] = Field(
         default_factory=list,
-        description="Classes in the order of their ids. Append only. Empty: those of the source, sorted.",
+        description="Classes in the order of their ids. Append only. Empty: those of the source, in its order.",
     )
     media_root: str = Field(
         ".", description="Image paths are kept relative to this folder, so that a project can move."
@@ -217,6 +246,10 @@ class Settings(Section):
         description="replay: a built-in server stands in for CVAT; annotators answer from the source's labels.",
     )
     source: SourceSettings = SourceSettings()
+    sources: list[SourceSettings] = Field(
+        default_factory=list,
+        description="Several data sets at once, each with the keys of source, which is not read then; empty: source.",
+    )
     annotation: AnnotationSettings = AnnotationSettings()
     splits: SplitSettings = SplitSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
@@ -237,6 +270,11 @@ class Settings(Section):
         if twice or any(not name.strip() for name in value):
             raise ValueError(f"class names must be unique and not empty: {', '.join(twice)}")
         return value
+
+    @property
+    def all_sources(self) -> list[SourceSettings]:
+        """The data sets that are read, in order."""
+        return self.sources or [self.source]
 
     @property
     def autostart(self) -> bool:

@@ -4,7 +4,7 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -68,7 +68,14 @@ def _render_section(section: Section, indent: str) -> Iterator[str]:
             yield from _render_section(value, indent + "  ")
         else:
             yield f"{indent}# {field.description}"
-            yield f"{indent}{name}: {_flow(value)}"
+            yield f"{indent}{name}: {_flow(_plain(value))}"
+
+
+def _plain(value: Any) -> Any:
+    """A list of sections as mappings of what they change."""
+    if not isinstance(value, list):
+        return value
+    return [item.model_dump(exclude_defaults=True) if isinstance(item, Section) else item for item in value]
 
 
 def _flow(value: Any) -> str:
@@ -97,7 +104,10 @@ def _explain(item: Any) -> str:
 def _keys_at(path: list[str]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in path:
+        if part.isdigit():  # a place in a list, whose items are sections
+            continue
         annotation = model.model_fields[part].annotation
+        annotation = next(iter(get_args(annotation)), annotation)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def initialised(folder, *, sandbox=False, source=None, weights=""):
-    return list(init.run(folder, sandbox=sandbox, source=source, weights=weights))
+    return list(init.run(folder, sandbox=sandbox, source=source and str(source), weights=weights))
 
 
 def files(folder):
@@ -91,8 +91,8 @@ def test_the_state_lies_where_labelloop_home_says(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("images", "annotations", "expected"),
     [
-        (".", None, ("folder", "images", "annotations", "splits")),
-        ("images", None, ("folder", "images", "annotations", "splits")),
+        (".", None, ("folder", "", "", "")),
+        ("images", None, ("folder", "", "", "")),
         ("images", "annotations", ("voc", "images", "annotations", "splits")),
         ("JPEGImages", "Annotations", ("voc", "JPEGImages", "Annotations", "ImageSets/Main")),
     ],
@@ -113,7 +113,9 @@ def test_what_kind_of_data_set_a_folder_holds_is_seen(tmp_path, monkeypatch, ima
 
 
 def test_a_source_that_is_not_there_is_named_and_nothing_is_written(tmp_path):
-    with pytest.raises(ConfigError, match=r"--from: .*nowhere is not a folder"):
+    with pytest.raises(
+        ConfigError, match=r"--from: .*nowhere is not a folder, a file, a data set of FiftyOne's zoo or a CVAT project"
+    ):
         initialised(tmp_path, source=tmp_path / "nowhere")
     assert list(tmp_path.iterdir()) == []
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labelloop.core.registry import BOX_COLUMNS, SAMPLE_COLUMNS, boxes_by_sample, samples_table, set_aside
+from labelloop.core.registry import SAMPLE_COLUMNS, samples_table, set_aside
 
 NOTHING = pd.DataFrame(columns=SAMPLE_COLUMNS)
 
@@ -71,22 +71,10 @@ def test_hashes_keep_all_their_bits_whatever_they_meet(old, new):
     assert table["dhash"].dtype == np.uint64
 
 
-def test_boxes_go_to_the_sample_of_their_path_and_those_of_a_second_copy_are_left_out():
-    samples = samples_table(files(("a", "s1"), ("copy of a", "s1"), ("b", "s2")), {}, [], NOTHING)
-    boxes = pd.DataFrame(
-        [
-            ("copy of a", "cat", 1, 2, 3, 4),
-            ("a", "cat", 1, 2, 3, 4),
-            ("a", "dog", 5, 6, 7, 8),
-            ("z", "cat", 1, 2, 3, 4),
-        ],
-        columns=["path", "label", "x1", "y1", "x2", "y2"],
-    )
-    assert boxes_by_sample(boxes, samples).to_numpy().tolist() == [["s1", "cat", 1, 2, 3, 4], ["s1", "dog", 5, 6, 7, 8]]
-    for empty in (boxes.iloc[:0], boxes.iloc[:0].astype(object)):
-        table = boxes_by_sample(empty, samples)
-        assert list(table.columns) == BOX_COLUMNS
-        assert table[["x1", "y1", "x2", "y2"]].dtypes.eq(float).all()
+def test_a_copy_brings_the_split_and_the_label_that_the_first_path_lacks():
+    found = files(("a", "s1"), ("b", "s1"), ("c", "s1"))
+    table = samples_table(found, {"c": "test", "b": "val"}, ["c"], NOTHING)
+    assert table[["path", "source_split", "labelled"]].to_numpy().tolist() == [["a", "val", True]]
 
 
 @pytest.mark.parametrize(

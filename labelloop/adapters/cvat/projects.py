@@ -74,6 +74,19 @@ def look_for_project(server: CvatServer, name: str) -> ProjectRef | None:
     return None if found is None else _reference(server, found)
 
 
+def project_by_id(server: CvatServer, number: int) -> ProjectRef:
+    """The project with this id.
+
+    Raises:
+        CvatError: If there is none.
+    """
+    listed = server.list_all("/api/projects", f"looking for project {number}")
+    found = [project for project in listed if project["id"] == number]
+    if not found:
+        raise CvatError(f"CVAT at {server.url} has no project {number}", "Correct the address.")
+    return _reference(server, found[0])
+
+
 def _by_name(server: CvatServer, name: str) -> dict[str, Any] | None:
     listed = server.list_all("/api/projects", f"looking for project '{name}'", name=name)
     found = [project for project in listed if project["name"] == name]

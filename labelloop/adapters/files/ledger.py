@@ -17,6 +17,7 @@ from labelloop.core.errors import LabelloopError
 from labelloop.core.label_version import LabelVersion, project
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
+from labelloop.core.source_labels import boxes_alone, training_boxes
 from labelloop.core.vocabulary import iteration_number
 
 PREPARE = "Run the job prepare_pool first."
@@ -58,8 +59,18 @@ class Ledger:
         """Replace the table of source files."""
         write_frame(self.root / "files.parquet", files)
 
+    def source_annotations(self) -> pd.DataFrame:
+        """All that the source brought, of every kind (core/source_labels.py); in an older home its boxes alone."""
+        path = self.root / "source_annotations.parquet"
+        return read_frame(path, PREPARE) if path.is_file() else boxes_alone(self.source_labels())
+
+    def save_source_annotations(self, labels: pd.DataFrame) -> None:
+        """Replace all that the source brought, and its boxes, which follow from it."""
+        write_frame(self.root / "source_annotations.parquet", labels)
+        self.save_source_labels(training_boxes(labels))
+
     def source_labels(self) -> pd.DataFrame:
-        """Boxes that the source brought: sample_id, label, x1, y1, x2, y2; the hidden truth in replay."""
+        """Boxes a detector may learn from the source: sample_id, label, x1, y1, x2, y2; the hidden truth in replay."""
         return read_frame(self.root / "source_labels.parquet", PREPARE)
 
     def save_source_labels(self, boxes: pd.DataFrame) -> None:

@@ -38,7 +38,7 @@ def put(project, files):
 
 def read(project, settings=VOC):
     source = read_source(settings, project)
-    base = project / settings.path / (settings.images if settings.type == "voc" else "")
+    base = project / settings.path / ("images" if settings.type == "voc" else "")
     return source, lambda path: path.relative_to(base).as_posix()
 
 
@@ -47,7 +47,7 @@ def test_a_folder_is_images_and_nothing_else(project):
     source, name = read(project, SourceSettings())
     assert list(map(name, source.images)) == ["b.jpg", "notes.txt", "sub/a.jpg"]
     assert (list(source.boxes.columns), len(source.boxes)) == (BOX_COLUMNS, 0)
-    assert (source.labelled, source.splits, source.damaged) == (frozenset(), {}, {})
+    assert (source.labelled, source.splits, source.damaged, source.missing) == (frozenset(), {}, {}, ())
 
 
 def test_a_folder_may_be_named_absolutely(project):
@@ -93,6 +93,23 @@ def test_an_image_without_xml_is_unlabelled_and_one_with_an_xml_without_objects_
     assert sorted(map(name, source.labelled)) == ["empty.jpg", "one.jpg"]
     assert source.boxes["path"].map(name).tolist() == ["one.jpg"]
     assert len(source.images) == 3
+    assert source.missing == (f"image of {project / 'voc' / 'annotations' / 'nobody.xml'}",)
+
+
+def test_an_xml_without_objects_is_unlabelled_where_the_settings_say_so(project):
+    put(project, {"voc/images/empty.jpg": "", "voc/annotations/empty.xml": annotation()})
+    source, _ = read(project, VOC.model_copy(update={"empty_means": "unlabelled"}))
+    assert source.labelled == frozenset()
+
+
+def test_the_size_and_the_remarks_of_an_xml_are_kept(project):
+    remark = thing().replace("</object>", "<difficult>1</difficult></object>")
+    size = "<size><width>64</width><height>48</height></size>"
+    put(project, {"voc/images/a.jpg": "", "voc/annotations/a.xml": annotation(size, remark)})
+    source, _ = read(project)
+    (image,) = source.images
+    assert source.sizes == {image: (64.0, 48.0)}
+    assert source.labels[image][0].detail == {"attributes": {"difficult": "1"}}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +136,7 @@ def test_an_xml_that_cannot_be_read_is_named_and_its_image_is_unlabelled(project
          "voc/annotations/b.xml": annotation(thing())},
     )  # fmt: skip
     source, name = read(project)
-    assert list(source.damaged) == [project / "voc" / "annotations" / "a.xml"]
+    assert list(source.damaged) == [str(project / "voc" / "annotations" / "a.xml")]
     assert said in next(iter(source.damaged.values()))
     assert list(map(name, source.labelled)) == ["b.jpg"]
     assert source.boxes["path"].map(name).tolist() == ["b.jpg"]
