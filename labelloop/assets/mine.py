@@ -9,6 +9,7 @@ from labelloop.core.selection import Failures, Mix, Pool, batch_size, mine
 from labelloop.core.stopping import StopRules, gain_per_100_labels, stop_reason
 from labelloop.core.vocabulary import failures_view, iteration_number, next_iteration
 from labelloop.partitions import ITERATIONS
+from labelloop.resources.embedded import require_current_scores
 from labelloop.resources.links import app_link
 from labelloop.resources.pool import labelled_groups, remaining_pool
 from labelloop.resources.project import Project, ProjectResource
@@ -29,11 +30,13 @@ def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResou
     """
     iteration = context.partition_key
     now = project.current
+    require_current_scores(now)
     upcoming = next_iteration(iteration)
     pool = remaining_pool(now, before=upcoming)
     stopped = stop_reason(_history(now, iteration), len(pool), StopRules(**now.settings.stop.model_dump()))
     rows = pd.DataFrame() if stopped else _mine(now, iteration, pool, labelled_groups(now, before=upcoming))
-    selection = {"stopped": stopped, "rows": rows.to_dict("records")}
+    version = now.ledger.embedding_version(now.settings.embeddings.provider)
+    selection = {"stopped": stopped, "rows": rows.to_dict("records"), "embeddings": version}
     now.ledger.write("selections", upcoming, selection)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(content_hash(selection)),
@@ -64,7 +67,8 @@ def _mine(now: Project, iteration: str, pool: pd.Series, twins: tuple[dict[str, 
     ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
     row_of = {sample_id: row for row, sample_id in enumerate(ids)}
     errors = pd.DataFrame(now.ledger.read("reports", iteration)["errors"], columns=["sample_id", "tp", "fn", "fp"])
-    errors = errors[(errors["fn"] > 0) | (errors["fp"] > 0)]
+    # A failure without a vector has no neighbours; `embeddings` lists it with the reason.
+    errors = errors[((errors["fn"] > 0) | (errors["fp"] > 0)) & errors["sample_id"].isin(ids)]
     settings = now.settings.mine
     return mine(
         Failures(errors, vectors[[row_of[sample_id] for sample_id in errors["sample_id"]]]),

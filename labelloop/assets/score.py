@@ -8,6 +8,7 @@ from labelloop.core.vocabulary import Field, Split
 from labelloop.core.zcore import Redundancy
 from labelloop.core.zcore import zcore_scores as score
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.embedded import require_current_embeddings
 from labelloop.resources.links import app_link
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.stage import OWNERS, stage
@@ -25,7 +26,10 @@ def zcore_scores(
     its neighbours. It sees the pool alone and needs no label and no model. Field `zcore` in FiftyOne.
     """
     now = project.current
-    ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
+    require_current_embeddings(now)
+    provider = now.settings.embeddings.provider
+    ids, vectors = now.ledger.embeddings(provider)
+    made_from = now.ledger.vectors.key(provider)
     pool = set(now.ledger.in_split(Split.POOL))
     rows = [row for row, sample_id in enumerate(ids) if sample_id in pool]
     settings = now.settings.zcore
@@ -33,7 +37,7 @@ def zcore_scores(
         vectors[rows], Redundancy(settings.redund_nn, settings.redund_exp), n_sample=settings.n_sample,
         sample_dim=settings.sample_dim, seed=now.settings.seed, on_progress=lambda d, n: _tell(context, d, n),
     )  # fmt: skip
-    result = pd.DataFrame({"sample_id": [ids[row] for row in rows], "zcore": scores})
+    result = pd.DataFrame({"sample_id": [ids[row] for row in rows], "zcore": scores, "embeddings": made_from})
     now.ledger.save_zcore(result)
     with dataset.writing(now, context.log.info) as loop:
         loop.set_values(Field.ZCORE, dict(zip(result["sample_id"], scores.tolist(), strict=True)))
@@ -42,7 +46,8 @@ def zcore_scores(
         data_version=dg.DataVersion(content_hash(result.to_dict("list"))),
         metadata={
             "dagster/row_count": len(result), "draws": settings.n_sample, "seed": now.settings.seed,
-            "median": float(result["zcore"].median()), "highest": table(best, most=10),
+            "embeddings": f"{provider}, {made_from}", "without embedding": len(pool) - len(result),
+            "median": float(result["zcore"].median()), "highest": table(best[["sample_id", "zcore"]], most=10),
             **app_link(now),
         },
     )  # fmt: skip

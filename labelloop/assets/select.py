@@ -11,6 +11,7 @@ from labelloop.core.vocabulary import Split, batch_view, iteration_number, previ
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.embedded import require_current_scores, require_same_version
 from labelloop.resources.links import links, show_ways_back
 from labelloop.resources.pool import labelled_groups, remaining_pool
 from labelloop.resources.project import Project, ProjectResource
@@ -85,11 +86,13 @@ def _manifest(now: Project, iteration: str, budget: str) -> pd.DataFrame:
 def _choose(now: Project, iteration: str, budget: str) -> pd.DataFrame:
     if previous_iteration(iteration) is not None:
         selection = now.ledger.read("selections", iteration)
+        require_same_version(now, selection, iteration)
         if selection["stopped"]:
             raise MissingStateError(
                 f"The loop has stopped: {selection['stopped']}", "Change the rule under stop: and run label_loop again."
             )
         return _cut(pd.DataFrame(selection["rows"]), iteration, budget)
+    require_current_scores(now)
     pool = remaining_pool(now)
     if pool.empty:
         raise MissingStateError("No unlabelled image is left in the pool", "Add images and run prepare_pool.")

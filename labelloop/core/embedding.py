@@ -12,6 +12,7 @@ from skimage.feature import hog
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from labelloop.core.errors import ModelError
 from labelloop.core.pixels import rgb
 
 VERSION = "hog_hsv-1"  # changes whenever the same image would get another vector
@@ -48,6 +49,30 @@ def hog_hsv(image: Image.Image) -> NDArray[np.float32]:
         np.sqrt(gaussian_filter(values.astype(np.float64), _BIN_SMOOTHING, mode="nearest")),
     ]
     return _unit(np.concatenate([_unit(part) for part in parts])).astype(np.float32)
+
+
+def unit_vectors(features: ArrayLike) -> NDArray[np.float32]:
+    """Features of a network as unit vectors.
+
+    Args:
+        features: (B, D), or maps (B, C, H, W), which are averaged over H and W.
+
+    Returns:
+        (B, D) float32; a row of zeros, or one that is not finite, stays so.
+
+    Raises:
+        ModelError: If the features have another shape.
+    """
+    rows = np.asarray(features, dtype=np.float64)
+    if rows.ndim == 4:
+        rows = rows.mean(axis=(2, 3))
+    if rows.ndim != 2 or not rows.shape[1]:
+        raise ModelError(
+            f"The embedding model gives an array of shape {rows.shape}, not (images, dimensions)",
+            "Name a model that gives one vector for each image.",
+        )
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(np.divide(rows, norm, out=np.zeros_like(rows), where=norm != 0), dtype=np.float32)
 
 
 def map_2d(embeddings: ArrayLike, fit_rows: ArrayLike, seed: int) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Section(BaseModel):
@@ -100,9 +100,33 @@ class SplitSettings(Section):
 class EmbeddingSettings(Section):
     """How an image becomes a vector."""
 
-    provider: Literal["hog_hsv"] = Field(
-        "hog_hsv", description="hog_hsv: gradients and colours, no model, no download."
+    provider: Literal["hog_hsv", "yolo", "fiftyone_zoo", "torch", "timm"] = Field(
+        "hog_hsv",
+        description="hog_hsv: gradients and colours, no model, no download. yolo: a YOLO checkpoint. fiftyone_zoo: "
+        "a model of FiftyOne's zoo. torch: a TorchScript file. timm: an architecture with weights from a file.",
     )
+    model: str = Field(
+        "", description="yolo: checkpoint (.pt); torch: TorchScript file; fiftyone_zoo, timm: name of the model."
+    )
+    weights: str = Field("", description="timm: its weights, safetensors or a state dict (.pth).")
+    imgsz: int = Field(224, ge=32, description="yolo, torch: side of the square image the network sees, in pixels.")
+    normalize: Literal["imagenet", "none"] = Field(
+        "imagenet", description="torch: pixels by the mean and deviation of ImageNet, or plainly from 0 to 1."
+    )
+    batch_size: int = Field(32, ge=1, description="Images in one pass of a network.")
+    device: str = Field("auto", description="auto, cpu, mps, 0 …")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "EmbeddingSettings":
+        for key, needed_by in (("model", ("yolo", "fiftyone_zoo", "torch", "timm")), ("weights", ("timm",))):
+            if self.provider in needed_by and not getattr(self, key):
+                raise ValueError(f"provider {self.provider} needs embeddings.{key}")
+        return self
+
+    @property
+    def recipe(self) -> dict[str, str | int]:
+        """What decides the vectors; how fast they come does not."""
+        return self.model_dump(exclude={"batch_size", "device"})
 
 
 class ZcoreSettings(Section):

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from labelloop.adapters.files.atomic import read_json, write_json
+from labelloop.adapters.files.embedding_store import EmbeddingStore
 from labelloop.adapters.files.home import Home
-from labelloop.adapters.files.tables import read_array, read_frame, write_array, write_frame
+from labelloop.adapters.files.tables import read_frame, write_frame
 from labelloop.core import vocabulary
 from labelloop.core.annotation import TaskContent, content_hash
-from labelloop.core.errors import LabelloopError
 from labelloop.core.label_version import LabelVersion, project
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
@@ -109,38 +109,22 @@ class Ledger:
 
     # -- embeddings and scores --------------------------------------------------------------------------------
 
-    def embeddings(self, provider: str) -> tuple[list[str], np.ndarray]:
-        """Sample ids, sorted, and their memory-mapped vectors (N, D) float32.
+    @property
+    def vectors(self) -> EmbeddingStore:
+        """Embeddings, by provider."""
+        return EmbeddingStore(self.root / "embeddings", PREPARE)
 
-        A writer removes the old vectors once the record names the new ones: whoever came too late reads again.
-        """
-        record = self.read("embeddings", provider)
-        while True:
-            try:
-                vectors = read_array(self.root / "embeddings" / record["file"], PREPARE)
-            except LabelloopError:
-                before, record = record, self.read("embeddings", provider)
-                if record == before:
-                    raise
-            else:
-                return record["sample_ids"], vectors
+    def embeddings(self, provider: str) -> tuple[list[str], np.ndarray]:
+        """Sample ids, sorted, and their memory-mapped vectors (N, D) float32."""
+        return self.vectors.load(provider)
 
     def embedding_version(self, provider: str) -> str | None:
         """Version of the provider that made the stored vectors, or None when there are none."""
-        record = self.read_or_none("embeddings", provider)
-        return record and str(record["version"])
-
-    def save_embeddings(self, provider: str, version: str, ids: list[str], vectors: np.ndarray) -> None:
-        """Write vectors first, then the record that names their file: a reader never sees one without the other."""
-        name = f"{provider}-{content_hash([version, ids])}.npy"
-        write_array(self.root / "embeddings" / name, vectors)
-        self.write("embeddings", provider, {"file": name, "version": version, "sample_ids": ids})
-        for old in (self.root / "embeddings").glob(f"{provider}-*.npy"):
-            if old.name != name:
-                old.unlink()
+        record = self.vectors.record_or_none(provider)
+        return None if record is None else str(record["version"])
 
     def zcore(self) -> pd.DataFrame:
-        """sample_id, zcore in [0, 1] of the pool."""
+        """sample_id, zcore in [0, 1] of the pool, and `embeddings`, the key of the vectors they were computed from."""
         return read_frame(self.root / "zcore.parquet", PREPARE)
 
     def has_zcore(self) -> bool:
@@ -255,7 +239,6 @@ REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds"]
 
 # Kinds of small records, and what to run when one is missing.
 _FIRST = {
-    "embeddings": PREPARE,
     "batches": "Run the job next_batch for {name} first.",
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
     "pulled": PREPARE,

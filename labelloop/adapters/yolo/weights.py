@@ -27,8 +27,8 @@ REMEDY = (
 )
 
 
-def resolve_weights(wanted: str, folder: Path) -> Path | str:
-    """The file or model name that `train.weights` means.
+def resolve_weights(wanted: str, folder: Path, key: str = "train.weights") -> Path | str:
+    """The file or model name that `train.weights`, or another key, means.
 
     A checkpoint is a pickle, and loading one runs what is in it: only the very file that the user named is taken.
     The bare name of an official model, which is not on this machine yet, is fetched once into `folder`.
@@ -36,6 +36,7 @@ def resolve_weights(wanted: str, folder: Path) -> Path | str:
     Args:
         wanted: `labelloop:digits`, a path to a checkpoint (.pt), a model YAML, or an official name like yolo11n.pt.
         folder: Relative paths start here.
+        key: The key of labelloop.yaml that wants it.
 
     Raises:
         ModelError: If there is no such file, and it cannot be fetched either.
@@ -50,7 +51,7 @@ def resolve_weights(wanted: str, folder: Path) -> Path | str:
     if OFFICIAL.fullmatch(wanted):
         _fetch(wanted, path)
         return path.resolve()
-    raise ModelError(f"train.weights: {path} does not exist", REMEDY)
+    raise ModelError(f"{key}: {path} does not exist", REMEDY)
 
 
 def is_to_be_fetched(wanted: str, folder: Path) -> bool:

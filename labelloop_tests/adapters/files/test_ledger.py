@@ -1,5 +1,4 @@
 import json
-import signal
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +11,7 @@ from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, LabelloopError, MissingStateError
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
-from labelloop_tests import elsewhere
-from labelloop_tests.core.builders import frame, labels, shape, task, unit_rows
+from labelloop_tests.core.builders import frame, labels, shape, task
 
 SAMPLE_OF = {"one.jpg": "s1", "two.jpg": "s2"}
 MODEL = "0123abcd"
@@ -109,65 +107,6 @@ def test_the_schema_comes_back_with_its_history(ledger):
 def test_a_missing_schema_says_what_to_do(ledger):
     with pytest.raises(MissingStateError, match=r"Set classes in labelloop\.yaml, or Run the job prepare_pool"):
         ledger.schema()
-
-
-# -- embeddings ------------------------------------------------------------------------------------------------
-
-
-def test_embeddings_come_back_mapped_with_their_ids_and_version(ledger):
-    vectors = unit_rows(3, 5)
-    ledger.save_embeddings("hog_hsv", "1", ["a", "b", "c"], vectors)
-    ids, again = ledger.embeddings("hog_hsv")
-    assert ids == ["a", "b", "c"]
-    np.testing.assert_array_equal(again, vectors)
-    assert isinstance(again, np.memmap)
-    assert ledger.embedding_version("hog_hsv") == "1"
-
-
-def test_vectors_being_read_stay_readable_when_new_ones_replace_them(ledger):
-    ledger.save_embeddings("hog_hsv", "1", ["a"], unit_rows(1, 5))
-    _, old = ledger.embeddings("hog_hsv")
-    ledger.save_embeddings("hog_hsv", "1", ["a", "b"], unit_rows(2, 5, seed=1))
-    np.testing.assert_array_equal(old, unit_rows(1, 5))
-    ids, new = ledger.embeddings("hog_hsv")
-    assert (ids, new.shape) == (["a", "b"], (2, 5))
-    assert len(list((ledger.root / "embeddings").glob("*.npy"))) == 1
-
-
-def test_vectors_of_another_provider_are_left_alone(ledger):
-    ledger.save_embeddings("one", "1", ["a"], unit_rows(1, 5))
-    ledger.save_embeddings("two", "1", ["b"], unit_rows(1, 3))
-    assert ledger.embeddings("one")[1].shape == (1, 5)
-
-
-SWAP = """
-import sys
-from pathlib import Path
-import numpy as np
-from labelloop.adapters.files.home import Home
-from labelloop.adapters.files.ledger import Ledger
-ledger = Ledger(Home.of(Path(sys.argv[1]), environ={}))
-print("ready", flush=True)
-for number in range(10_000):
-    ids = [f"s{n:03d}" for n in range(1 + number % 7)]
-    ledger.save_embeddings("hog_hsv", "1", ids, np.full((len(ids), 4), len(ids), dtype=np.float32))
-"""
-
-
-def test_a_reader_never_meets_ids_without_their_vectors_and_a_kill_leaves_both(ledger):
-    ledger.save_embeddings("hog_hsv", "1", ["s000"], np.ones((1, 4), dtype=np.float32))
-    sizes = set()
-    with elsewhere.start(SWAP, ledger.home.project / "labelloop.yaml") as writer:
-        assert elsewhere.line(writer) == "ready"
-        for _ in range(600):
-            ids, vectors = ledger.embeddings("hog_hsv")
-            assert vectors.shape == (len(ids), 4)
-            assert (vectors == len(ids)).all()
-            sizes.add(len(ids))
-        writer.send_signal(signal.SIGKILL)
-    assert len(sizes) > 2
-    ids, vectors = ledger.embeddings("hog_hsv")
-    assert (vectors == len(ids)).all()
 
 
 # -- iterations ------------------------------------------------------------------------------------------------

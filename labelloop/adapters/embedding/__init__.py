@@ -1,0 +1,1 @@
+"""Images on disk to vectors, by whichever provider the project names."""
