@@ -14,6 +14,7 @@ from labelloop.core.vocabulary import HELD_OUT, iteration_number
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, blind_agreement, blind_entry
+from labelloop.resources.lesson import Lesson, lesson, measure
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import stage
 
@@ -61,6 +62,40 @@ def batch_labels(
         with dataset.writing(now, context.log.info) as loop:
             append_info(loop, GOLDEN_HISTORY, blind_entry(iteration, golden))
     yield from map(_result, findings)
+
+
+@dg.asset_check(
+    asset=dg.AssetKey("trained_model"), partitions_def=ITERATIONS,
+    description="People looked for every class on every image that the model learns from.",
+)  # fmt: skip
+@stage
+def images_were_looked_at_for_every_class(
+    context: dg.AssetCheckExecutionContext, project: ProjectResource
+) -> dg.AssetCheckResult:
+    """Tell which classes wait, or which images are left out, since a class was appended."""
+    return _told(lesson(project.current, context.partition_key))
+
+
+@dg.asset_check(
+    asset=dg.AssetKey("eval_report"), partitions_def=ITERATIONS,
+    description="People looked for every class on val, so that each counts in mAP.",
+)  # fmt: skip
+@stage
+def val_was_looked_at_for_every_class(
+    context: dg.AssetCheckExecutionContext,  # noqa: ARG001  the wrapper of stages passes it
+    project: ProjectResource,
+) -> dg.AssetCheckResult:
+    """Tell which classes are no part of mAP, since val was labelled before they were appended."""
+    return _told(measure(project.current))
+
+
+def _told(found: Lesson) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=not found.unseen,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=found.told or f"{len(found.data.reviewed)} images, {len(found.classes)} classes",
+        metadata={"images not looked at for every class": len(found.unseen), "classes": ", ".join(found.classes)},
+    )
 
 
 def _judge(now: Project, iteration: str, golden: Agreement | None) -> list[Finding]:

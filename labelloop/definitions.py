@@ -2,8 +2,12 @@
 
 import dagster as dg
 
-from labelloop.assets import annotate, embed, evaluate, ingest, mine, pull, score, select, split, train
-from labelloop.checks import batch_labels
+from labelloop.assets import annotate, embed, evaluate, ingest, mine, pull, relabel, score, select, split, train
+from labelloop.checks import (
+    batch_labels,
+    images_were_looked_at_for_every_class,
+    val_was_looked_at_for_every_class,
+)
 from labelloop.jobs import JOBS
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
@@ -11,11 +15,11 @@ from labelloop.resources.detector import DetectorResource
 from labelloop.resources.project import ProjectResource
 from labelloop.sensors import SENSORS
 
-STAGES = [ingest, pull, split, embed, score, annotate, select, train, evaluate, mine]
+STAGES = [ingest, pull, split, embed, score, annotate, select, train, evaluate, mine, relabel]
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(STAGES),
-    asset_checks=[batch_labels],
+    asset_checks=[batch_labels, images_were_looked_at_for_every_class, val_was_looked_at_for_every_class],
     jobs=JOBS,
     sensors=SENSORS,
     resources={

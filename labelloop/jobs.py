@@ -40,4 +40,23 @@ take_batch = dg.define_asset_job(
     description="Take the labels of an older batch again after it was reopened; models of the past stay.",
 )
 
-JOBS = [prepare_pool, send_holdout, take_holdout, next_batch, label_loop, take_batch]
+send_relabel = dg.define_asset_job(
+    JobName.SEND_RELABEL.value,
+    _assets(JobName.SEND_RELABEL),
+    description="Send labelled images to people again, for classes that were appended since.",
+)
+take_relabel = dg.define_asset_job(
+    JobName.TAKE_RELABEL.value,
+    _assets(JobName.TAKE_RELABEL),
+    description="Take the labels of images that people went through again back.",
+)
+score_again = dg.define_asset_job(
+    JobName.SCORE_AGAIN.value,
+    _assets(JobName.SCORE_AGAIN),
+    description="Measure the model of an iteration anew, after val has grown or was gone through for a new class.",
+)
+
+JOBS = [
+    prepare_pool, send_holdout, take_holdout, next_batch, label_loop, take_batch, send_relabel, take_relabel,
+    score_again,
+]  # fmt: skip

@@ -24,7 +24,7 @@ class MemorisingDetector(DetectorResource):
         if not (folder / "card.json").is_file():
             card = {
                 "digest": recipe.digest, "images": len(data.reviewed), "start": recipe.start, "seconds": 0.0,
-                "epochs": recipe.settings["epochs"], "settings": recipe.settings,
+                "classes": recipe.classes, "epochs": recipe.settings["epochs"], "settings": recipe.settings,
                 "losses": [{"epoch": 1, "box": 1.0}, {"epoch": 2, "box": 0.5}],
             }  # fmt: skip
             atomic.write_bytes(folder / "weights.pt", repr(sorted(data.reviewed)).encode())
@@ -35,7 +35,8 @@ class MemorisingDetector(DetectorResource):
     def predict(self, now: Project, model: str, sample_ids: list[str], log: Log) -> pd.DataFrame:
         known = self._skill(now, model)
         truth = now.ledger.source_labels()
-        truth = truth[truth["sample_id"].isin(sample_ids)].reset_index(drop=True)
+        truth = truth[truth["sample_id"].isin(sample_ids) & truth["label"].isin(self._classes(now, model))]
+        truth = truth.reset_index(drop=True)
         luck = np.array(
             [(int(row.sample_id[:4], 16) + 37 * place) % 100 / 100 for place, row in enumerate(truth.itertuples())]
         )
@@ -52,6 +53,12 @@ class MemorisingDetector(DetectorResource):
         return DetectionMetrics(
             recall, recall / 2, 1.0, recall, table.assign(ap50=recall, ap50_95=0.1), curve, confusion
         )
+
+    @staticmethod
+    def _classes(now: Project, model: str) -> list[str]:
+        """What it has learnt, under the names of today."""
+        learnt = atomic.read_json(now.ledger.model_folder(model) / "card.json", "")["classes"]
+        return [now.ledger.schema().current(name) for name in learnt]
 
     @staticmethod
     def _skill(now: Project, model: str) -> float:

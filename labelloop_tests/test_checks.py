@@ -9,7 +9,8 @@ from labelloop.core.verdict import FINDINGS
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import Project, ProjectResource
-from labelloop.settings.model import CheckSettings, Settings
+from labelloop.settings.learning import CheckSettings
+from labelloop.settings.model import Settings
 from labelloop.settings.yaml_file import render
 from labelloop_tests.core.builders import frame, shape, task
 from labelloop_tests.fiftyone_world import database, loop

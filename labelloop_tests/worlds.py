@@ -11,6 +11,7 @@ import dagster as dg
 import yaml
 
 from labelloop.adapters import sandbox_server
+from labelloop.adapters.cvat.projects import find_project
 from labelloop.adapters.files.home import Home
 from labelloop.definitions import defs
 from labelloop.resources.cvat import CvatResource
@@ -91,8 +92,13 @@ class World:
     def annotate(self) -> None:
         now = self.now
         truth = HiddenTruth(now.ledger.source_labels(), frozenset(now.ledger.samples()["sample_id"]))
+        told_of = find_project(self.cvat.server(now), now.settings.project_name).label_ids
         annotate_open_tasks(
-            self.cvat.server(now), now.settings.project_name, truth, now.settings.annotators, now.settings.seed
+            self.cvat.server(now),
+            now.settings.project_name,
+            truth.speaking_of(told_of),
+            now.settings.annotators,
+            now.settings.seed,
         )
 
     def copy(self, folder: Path) -> "World":

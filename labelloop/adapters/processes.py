@@ -259,6 +259,8 @@ def _watch(name: str, folder: Path, server: psutil.Process, group: int, idle_sec
     while _alive(server):
         if locks.is_held(clients):
             last_client = time.monotonic()
+        elif not folder.is_dir():  # the home was moved: whoever comes next looks for the server there
+            _end_group(server, group)
         elif time.monotonic() - last_client > idle_seconds:
             with locks.exclusive_if_free(start) as nobody_starts:
                 if nobody_starts and not locks.is_held(clients):

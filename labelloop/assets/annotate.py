@@ -12,9 +12,10 @@ from labelloop.partitions import ITERATIONS
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline
-from labelloop.resources.labelled import labelled
+from labelloop.resources.holdout import extend_holdout_batch
 from labelloop.resources.links import links, show_ways_back
 from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, table
@@ -28,11 +29,11 @@ def holdout_batch(
     """The held-out images that need labels, in CVAT tasks of their own subsets.
 
     val scores every iteration and golden watches the annotators, so both are labelled once, before the first model.
-    test is labelled when its report is asked for. Images whose source labels are trusted are not sent.
+    test is labelled when its report is asked for. Images whose source labels are trusted are not sent. Where
+    `labelloop splits extend` added some, they go into tasks of their own; those of before stay as they are.
     """
     now = project.current
-    if now.ledger.read_or_none("batches", HOLDOUT) is None:
-        now.ledger.write("batches", HOLDOUT, {"rows": _holdout_rows(now)})
+    extend_holdout_batch(now)
     manifest = now.ledger.manifest(HOLDOUT)
     sent = cvat.send(now, HOLDOUT, manifest, context.log.info)
     return dg.MaterializeResult(
@@ -61,6 +62,7 @@ def annotated_holdout(
     with dataset.writing(now, context.log.info) as loop:
         loop.show_labels(HOLDOUT, version.boxes, now.ledger.samples(), version.reviewed)
         append_info(loop, GOLDEN_HISTORY, baseline(now))
+        show_relabels(now, loop)
         show_ways_back(now, loop, HOLDOUT)
     return _result(now, HOLDOUT, version, SPLIT_VIEWS[Split.VAL])
 
@@ -85,24 +87,8 @@ def annotated_batch(
     own = [sample_id for sample_id in version.reviewed if sample_id not in golden]
     with dataset.writing(now, context.log.info) as loop:
         loop.show_labels(iteration, version.boxes, now.ledger.samples(), own)
+        show_relabels(now, loop)
     return _result(now, iteration, version, batch_view(iteration))
-
-
-def _holdout_rows(now: Project) -> list[dict]:
-    """Held-out images without a label, as a manifest whose source is the split."""
-    known = set(labelled(now, []).reviewed)
-    splits = now.ledger.splits()
-    wanted = splits[splits["split"].isin([Split.VAL, Split.GOLDEN]) & ~splits["sample_id"].isin(known)]
-    return [
-        {
-            "rank": rank,
-            "sample_id": row.sample_id,
-            "source": row.split,
-            "score": 0.0,
-            "reason": f"held out for {row.split}",
-        }
-        for rank, row in enumerate(wanted.itertuples(), start=1)
-    ]
 
 
 def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str) -> LabelVersion:

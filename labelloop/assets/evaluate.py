@@ -3,7 +3,6 @@
 import time
 
 import dagster as dg
-import pandas as pd
 
 from labelloop.adapters.fiftyone.evaluation import show_evaluation, show_failures, show_predictions
 from labelloop.adapters.files.ledger import HOLDOUT
@@ -12,12 +11,12 @@ from labelloop.core.annotation import content_hash
 from labelloop.core.errors import MissingStateError
 from labelloop.core.failures import failed, image_errors
 from labelloop.core.summary import Turn
-from labelloop.core.vocabulary import Split, eval_key, failures_view, iteration_number
+from labelloop.core.vocabulary import eval_key, failures_view, iteration_number
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
 from labelloop.resources.history import turns
-from labelloop.resources.labelled import Labelled, labelled
+from labelloop.resources.lesson import Lesson, measure, yardstick
 from labelloop.resources.links import app_link
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
@@ -36,14 +35,17 @@ def eval_report(
     """The mAP of this iteration's model on val, class by class, and the images on which it fails.
 
     Predictions are kept in field `predictions_vN`, matches under eval key `eval_vN`. Only images with an error are
-    tagged `failure:high_fn:vN` or `failure:high_fp:vN`; view `eval_vN_failures` shows them.
+    tagged `failure:high_fn:vN` or `failure:high_fp:vN`; view `eval_vN_failures` shows them. A class that nobody
+    looked for on val yet is no part of the figures, and the report says so.
     """
     iteration = context.partition_key
     now = project.current
     started = time.monotonic()
     model = now.ledger.read("models", iteration)
-    truth = _val(now)
+    val = _val(now)
+    truth = val.data
     predictions = detector.predict(now, model["model"], truth.reviewed, context.log.info)
+    predictions = predictions[predictions["label"].isin(val.classes)].reset_index(drop=True)
     metrics = detector.evaluate(now, model["model"], truth)
     settings = now.settings.evaluate
     errors = image_errors(
@@ -51,14 +53,15 @@ def eval_report(
     )
     high_fn, high_fp = failed(errors, settings.top_failures)
     now.ledger.save_predictions(iteration, predictions)
-    report = _report(now, iteration, model, metrics.figures(), errors, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    report = _report(now, iteration, model, val, metrics.figures() | {"errors": errors.to_dict("records")}, seconds)
     now.ledger.write("reports", iteration, report)
     with dataset.writing(now, context.log.info) as loop:
         show_predictions(loop, iteration, predictions, now.ledger.samples(), truth.reviewed)
         show_evaluation(loop, iteration, truth.reviewed, settings.iou)
         show_failures(loop, iteration, {"fn": high_fn, "fp": high_fp})
         loop.write_info(
-            eval_key(iteration), {key: report[key] for key in ("map50", "map50_95", "labels_used", "model")}
+            eval_key(iteration), {key: report[key] for key in ("map50", "map50_95", "labels_used", "model", "classes")}
         )
     return dg.MaterializeResult(
         data_version=dg.DataVersion(content_hash([report["model"], report["map50"], report["errors"]])),
@@ -67,7 +70,8 @@ def eval_report(
             "precision": round(report["precision"], 4), "recall": round(report["recall"], 4),
             "labels used": report["labels_used"], "val images": len(truth.reviewed), "seconds": report["seconds"],
             "learning curve": picture(learning_curve_image(_turns_up_to(now, iteration)), "svg+xml"),
-            "per class": table(metrics.per_class),
+            "classes measured": ", ".join(val.classes), "not looked for on val": ", ".join(val.waiting) or "none",
+            "per class": table(metrics.per_class.assign(measured=metrics.per_class["label"].isin(val.classes))),
             "precision and recall": picture(detector.pr_picture(metrics)),
             "confusion": picture(detector.confusion_picture(metrics)),
             "images with missed objects": int((errors["fn"] > 0).sum()),
@@ -83,20 +87,22 @@ def _turns_up_to(now: Project, iteration: str) -> list[Turn]:
     return [turn for turn in turns(now) if iteration_number(turn.iteration) <= iteration_number(iteration)]
 
 
-def _val(now: Project) -> Labelled:
-    truth = labelled(now, []).of(now.ledger.in_split(Split.VAL))
-    if not truth.reviewed:
+def _val(now: Project) -> Lesson:
+    val = measure(now)
+    if not val.data.reviewed:
         raise MissingStateError(
             "No val image has labels, so nothing can be scored",
             "Run send_holdout, annotate its tasks in CVAT, then run take_holdout.",
         )
-    return truth
+    return val
 
 
-def _report(now: Project, iteration: str, model: dict, figures: dict, errors: pd.DataFrame, seconds: float) -> dict:
+def _report(now: Project, iteration: str, model: dict, val: Lesson, figures: dict, seconds: float) -> dict:
+    # The labels that the model has learnt from: measured again, it is still the model of those.
     return {
         "iteration": iteration, "model": model["model"], "labels_used": model["labels_used"],
-        "revision": now.ledger.revision(iteration),
+        "revision": model.get("revision", now.ledger.revision(iteration)),
         "holdout": now.ledger.revision(HOLDOUT) if now.ledger.has_labels(HOLDOUT) else "source",
-        "seconds": round(seconds, 2), "errors": errors.to_dict("records"), **figures,
+        "yardstick": yardstick(val), "val_images": len(val.data.reviewed), "classes": list(val.classes),
+        "seconds": round(seconds, 2), **figures,
     }  # fmt: skip

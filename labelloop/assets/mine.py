@@ -1,5 +1,8 @@
 """Mine: the failures of a model choose what people label next, or end the loop."""
 
+import math
+from dataclasses import replace
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -10,6 +13,7 @@ from labelloop.core.stopping import StopRules, gain_per_100_labels, stop_reason
 from labelloop.core.vocabulary import failures_view, iteration_number, next_iteration
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.embedded import require_current_scores
+from labelloop.resources.lesson import measure
 from labelloop.resources.links import app_link
 from labelloop.resources.pool import labelled_groups, remaining_pool
 from labelloop.resources.project import Project, ProjectResource
@@ -33,7 +37,7 @@ def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResou
     require_current_scores(now)
     upcoming = next_iteration(iteration)
     pool = remaining_pool(now, before=upcoming)
-    stopped = stop_reason(_history(now, iteration), len(pool), StopRules(**now.settings.stop.model_dump()))
+    stopped = stop_reason(_history(now, iteration), len(pool), _rules(now))
     rows = pd.DataFrame() if stopped else _mine(now, iteration, pool, labelled_groups(now, before=upcoming))
     version = now.ledger.embedding_version(now.settings.embeddings.provider)
     selection = {"stopped": stopped, "rows": rows.to_dict("records"), "embeddings": version}
@@ -50,6 +54,12 @@ def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResou
             **app_link(now, failures_view(iteration)),
         },
     )
+
+
+def _rules(now: Project) -> StopRules:
+    """The rules of labelloop.yaml; no figure reaches the target while it leaves a class out."""
+    rules = StopRules(**now.settings.stop.model_dump())
+    return replace(rules, target_map50=math.inf) if measure(now).waiting else rules
 
 
 def _history(now: Project, iteration: str) -> pd.DataFrame:

@@ -4,9 +4,10 @@ import dagster as dg
 import pandas as pd
 
 from labelloop.core.annotation import content_hash
-from labelloop.core.splits import Grouping, SplitSize, SplitSizes, cut, extend, spanning_groups
+from labelloop.core.splits import cut, extend, spanning_groups
 from labelloop.core.vocabulary import SPLIT_VIEWS, Split
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.growth import grouping_of, history, record_version, sizes_of
 from labelloop.resources.links import app_link
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
@@ -22,12 +23,13 @@ def splits(
 
     Splits that the source brings are kept when `splits.from_source` is on. Images that come later go to the pool,
     and one that nearly equals a held-out image is excluded, because a model trained on it would be scored on what
-    it has seen.
+    it has seen. `labelloop splits extend` lets the held-out sets grow; every version is recorded.
     """
     now = project.current
     before = now.ledger.splits() if now.ledger.has_splits() else pd.DataFrame({"sample_id": []})
     result = _split(now, before)
     now.ledger.save_splits(result)
+    record_version(now, before, result, "cut" if before.empty else "newcomers")
     with dataset.writing(now, context.log.info) as loop:
         loop.show_splits(result)
     return dg.MaterializeResult(
@@ -36,6 +38,7 @@ def splits(
             "dagster/row_count": len(result),
             "images by split": counts(result["split"].value_counts().to_dict(), "split"),
             "decided by": counts(result["origin"].value_counts().to_dict(), "origin"),
+            "versions": len(history(now)),
             "newcomers": len(result) - len(before),
             "groups of near-duplicates": int((result["group"].value_counts() > 1).sum()),
             "groups that the source spread over splits": table(spanning_groups(result)),
@@ -45,14 +48,8 @@ def splits(
 
 
 def _split(now: Project, before: pd.DataFrame) -> pd.DataFrame:
-    settings = now.settings.splits
-    grouping = Grouping(settings.duplicate_distance, settings.group_by)
+    settings, grouping = now.settings.splits, grouping_of(now)
     if len(before):
         return extend(before, now.ledger.samples(), grouping=grouping)
-    sizes = SplitSizes(
-        val=SplitSize(settings.val, settings.val_max),
-        golden=SplitSize(settings.golden, settings.golden_max),
-        test=SplitSize(settings.test, settings.test_max),
-    )
     samples = now.ledger.samples()
-    return cut(samples, sizes, seed=now.settings.seed, grouping=grouping, from_source=settings.from_source)
+    return cut(samples, sizes_of(now), seed=now.settings.seed, grouping=grouping, from_source=settings.from_source)

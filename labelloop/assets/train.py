@@ -4,10 +4,10 @@ import dagster as dg
 
 from labelloop.core.errors import LabelError
 from labelloop.core.quality import class_table
-from labelloop.core.vocabulary import Split
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.detector import DetectorResource, Recipe
-from labelloop.resources.labelled import Labelled, labelled
+from labelloop.resources.labelled import Labelled
+from labelloop.resources.lesson import lesson
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import picture, table
@@ -35,22 +35,26 @@ def trained_model(
 
     Weights and a card (data hash, settings, losses) lie in a folder named by their content and are never
     overwritten; the same data and settings find the model that is there. An interrupted training goes on. Refuses
-    when the verdict on the labels of its iteration is missing or failed.
+    when the verdict on the labels of its iteration is missing or failed. A class that was appended is learnt when
+    people have gone through the older images for it: what nobody looked for is not background.
     """
     iteration = context.partition_key
     now = project.current
     _require_verdict(now, iteration)
-    data = labelled(now, now.ledger.labelled_batches(iteration)).of(now.ledger.in_split(Split.POOL))
-    recipe = Recipe.of(now, iteration, data, epochs=config.epochs, imgsz=config.imgsz)
+    learns = lesson(now, iteration)
+    data = learns.data
+    recipe = Recipe.of(now, iteration, data, learns.classes, epochs=config.epochs, imgsz=config.imgsz)
     with now.alone("training", context.log.info):
         card = detector.train(now, recipe, data, context.log.info)
-    now.ledger.write("models", iteration, {"model": recipe.digest, "labels_used": data.by_people})
+    record = {"model": recipe.digest, "labels_used": data.by_people, "schema_version": learns.version}
+    now.ledger.write("models", iteration, record | {"revision": now.ledger.revision(iteration)})
     return dg.MaterializeResult(
         data_version=dg.DataVersion(recipe.digest),
         metadata={
             "images": len(data.reviewed), "images without objects": _empty(data), "labels used": data.by_people,
             "epochs": card["epochs"], "seconds": card["seconds"], "started from": card["start"],
             "boxes by class": table(class_table(data.boxes, recipe.classes)),
+            "classes that wait": ", ".join(learns.waiting) or "none", "images left out": len(learns.left_out),
             "loss": picture(detector.loss_picture(card)),
             "settings": dg.MetadataValue.json(recipe.settings), "model": recipe.digest,
             "weights": dg.MetadataValue.path(str(now.ledger.model_folder(recipe.digest) / "weights.pt")),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from labelloop.adapters import sandbox_server
+from labelloop.adapters.cvat.projects import find_project
 from labelloop.cli.app import wait
 from labelloop.core.errors import ConfigError
 from labelloop.resources.cvat import CvatResource
@@ -21,10 +22,12 @@ def annotate(now: Project, say: Say) -> int:
     if now.settings.sandbox == "off":
         raise ConfigError("sandbox is off in labelloop.yaml", "People annotate here, not the sandbox.")
     truth = HiddenTruth(now.ledger.source_labels(), frozenset(now.ledger.samples()["sample_id"]))
+    server = CvatResource().server(now)
+    told_of = find_project(server, now.settings.project_name).label_ids
     done = annotate_open_tasks(
-        CvatResource().server(now),
+        server,
         now.settings.project_name,
-        truth,
+        truth.speaking_of(told_of),
         now.settings.annotators,
         now.settings.seed,
         on_task=lambda task: say(told(task)),

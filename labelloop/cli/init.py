@@ -6,15 +6,11 @@ from pathlib import Path
 
 from labelloop.adapters.files.atomic import write_bytes
 from labelloop.adapters.files.home import Home
+from labelloop.cli import environment
 from labelloop.cli.propose import propose
 from labelloop.sandbox.scenes.dataset import write_scenes
-from labelloop.settings.model import (
-    BatchSettings,
-    LoopSettings,
-    Settings,
-    SourceSettings,
-    TrainSettings,
-)
+from labelloop.settings.learning import TrainSettings
+from labelloop.settings.model import BatchSettings, LoopSettings, Settings, SourceSettings
 from labelloop.settings.yaml_file import CONFIG_NAME, load_settings, render
 
 SCENES = Path(".labelloop/sandbox/scenes")
@@ -39,7 +35,7 @@ def run(folder: Path, *, sandbox: bool, source: str | None, weights: str) -> Ite
     settings = load_settings(config)
     home = Home.of(config, settings.media_root)
     yield from _write_dagster_home(home.root / "dagster")
-    yield from _write_environment(folder / ".env", home.root / "dagster")
+    yield from environment.write(folder / ".env", home.root / "dagster")
     home.dataset_uuid()
     if settings.sandbox == "replay" and settings.source.path == SCENES.as_posix():
         scenes = write_scenes(folder / SCENES, count=SCENE_COUNT, seed=settings.seed)
@@ -80,13 +76,3 @@ def _write_dagster_home(folder: Path) -> Iterator[str]:
         shutil.copyfile(Path(__file__).with_name("dagster.yaml"), folder / "dagster.yaml")
         write_bytes(folder / ".nux" / "nux.yaml", b"seen: 1\n")
         yield f"wrote {folder}"
-
-
-def _write_environment(path: Path, dagster_home: Path) -> Iterator[str]:
-    """`.env`, which Dagster reads in its working folder; other lines in it stay."""
-    wanted = f"DAGSTER_HOME={dagster_home}"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    kept = [line for line in lines if not line.startswith("DAGSTER_HOME=")]
-    if [*kept, wanted] != lines:
-        write_bytes(path, "\n".join([*kept, wanted, ""]).encode())
-        yield f"wrote {path}"

@@ -13,7 +13,10 @@ from labelloop.core.errors import LabelloopError
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 sandbox = typer.Typer(no_args_is_help=True, help="The embedded CVAT and its annotators.")
 cli.add_typer(sandbox, name="sandbox")
+splits = typer.Typer(no_args_is_help=True, help="The held-out sets.")
+cli.add_typer(splits, name="splits")
 out = Console(soft_wrap=True)
+err = Console(soft_wrap=True, stderr=True)  # for what is no answer to the command
 
 
 @cli.command()
@@ -74,6 +77,23 @@ def reset(
 
 
 @cli.command()
+def relabel(
+    classes: Annotated[
+        list[str] | None, typer.Option("--for", help="Class to look for; again for more. Without it all appended ones.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="val, golden or pool; without it all three.")] = "",
+) -> None:
+    """Send labelled images to people again, for classes that were appended after they were labelled."""
+    _command("changes").relabel(_project(), classes or [], split, _say)
+
+
+@splits.command()
+def extend() -> None:
+    """Let val, golden and test grow with the data set, from images that were never selected nor labelled."""
+    _command("changes").extend(_project(), _say)
+
+
+@cli.command()
 def init(
     sandbox: Annotated[bool, typer.Option(help="Use labelloop's own server in place of CVAT.")] = False,
     source: Annotated[
@@ -115,7 +135,10 @@ def _command(name: str) -> Any:
 
 def _project() -> Any:
     settings = import_module("labelloop.settings.yaml_file")
-    return import_module("labelloop.resources.project").Project(settings.find_config(Path.cwd()))
+    project = import_module("labelloop.resources.project").Project(settings.find_config(Path.cwd()))
+    for line in _command("environment").follow(project):
+        err.print(line, highlight=False, markup=False)
+    return project
 
 
 def _say(line: str) -> None:

@@ -19,7 +19,7 @@ from labelloop.resources.history import stop_sentence, turns
 from labelloop.resources.pool import remaining_pool
 from labelloop.resources.project import Project
 from labelloop.resources.runs import PARTITION_TAG, RunLog, report_dead_runs
-from labelloop.sensors.looking import Seen, is_scorable, look_at_batches, look_at_loop
+from labelloop.sensors.looking import Looked, Seen, is_scorable, look_at_batches, look_at_loop, todays_yardstick
 
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
@@ -97,7 +97,7 @@ def look(now: Project, instance: dg.DagsterInstance) -> Status:
         waits_for=[decision.why for decision in decisions if decision.act is Act.WAIT],
         comes_next=[f"{d.job} of {d.batch}: {d.why}" for d in decisions if d.act is Act.REQUEST],
         needs=[decision.why for decision in decisions if decision.act is Act.ALARM],
-        tasks=[] if isinstance(asked, str) else _open_tasks([*asked[0], asked[1]]),
+        tasks=[] if isinstance(asked, str) else _open_tasks(asked.all),
         running=in_flight(instance),
         dead=dead,
         stopped=stop_sentence(now),
@@ -142,15 +142,19 @@ def in_flight(instance: dg.DagsterInstance) -> list[dict[str, str]]:
     ]
 
 
-def _ask(now: Project) -> tuple[list[Batch], Batch] | str:
+def _ask(now: Project) -> Looked | str:
     """The batches with what CVAT says of them, or why it says nothing."""
     try:
         if now.settings.sandbox == "replay" and sandbox_server.owned(now.home).port() is None:
             raise CvatUnreachableError("The sandbox server is not running", "`labelloop up` starts it.")
-        iterations, holdout = look_at_batches(now, CvatResource(), Seen(seconds=0.0))
+        found = look_at_batches(now, CvatResource(), Seen(seconds=0.0))
     except LabelloopError as error:
         return str(error)
-    return [_as_taken(batch) for batch in iterations], _as_taken(holdout)
+    return Looked(
+        [_as_taken(batch) for batch in found.iterations],
+        _as_taken(found.holdout),
+        [_as_taken(batch) for batch in found.relabels],
+    )
 
 
 def _as_taken(batch: Batch) -> Batch:
@@ -158,10 +162,15 @@ def _as_taken(batch: Batch) -> Batch:
     return replace(batch, drawn=batch.taken) if batch.taken and batch.complete else batch
 
 
-def _decide(now: Project, asked: tuple[list[Batch], Batch] | str, instance: dg.DagsterInstance) -> list[Decision]:
+def _decide(now: Project, asked: Looked | str, instance: dg.DagsterInstance) -> list[Decision]:
     """What the sensors would decide at this moment."""
     runs = RunLog(instance, now.home)
-    after = [] if isinstance(asked, str) else after_annotation(*asked, scorable=is_scorable(now), runs=runs)
+    after = []
+    if not isinstance(asked, str):
+        after = after_annotation(
+            asked.iterations, asked.holdout, scorable=is_scorable(now), runs=runs, relabels=asked.relabels,
+            yardstick=todays_yardstick(now),
+        )  # fmt: skip
     return [*after, *before_annotation(look_at_loop(now), runs)]
 
 

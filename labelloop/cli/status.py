@@ -11,7 +11,7 @@ from rich.text import Text
 
 from labelloop.cli.instance import instance_of
 from labelloop.cli.state import Counts, Status, look
-from labelloop.core.summary import TURN_COLUMNS, Turn, turn_rows
+from labelloop.core.summary import TURN_COLUMNS, Turn, footnote, turn_rows
 from labelloop.resources.project import Project
 
 
@@ -39,7 +39,7 @@ def show(status: Status, out: Console) -> None:
 
 def turn_table(turns: Sequence[Turn]) -> Table:
     """What each iteration cost and gave."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), caption=footnote(turns) or None)
     for name in TURN_COLUMNS:
         table.add_column(name, justify="left" if name == "iteration" else "right", header_style="dim")
     for row in turn_rows(turns):

@@ -14,7 +14,7 @@ from labelloop.cli.signals import StopRequest
 from labelloop.cli.state import given_up, in_flight, look
 from labelloop.cli.watch import RunWatch
 from labelloop.core.errors import CvatUnreachableError, LabelloopError
-from labelloop.core.vocabulary import HOLDOUT, POOL, JobName
+from labelloop.core.vocabulary import HOLDOUT, UNPARTITIONED, JobName
 from labelloop.resources.history import is_stopped_early
 from labelloop.resources.project import Project
 from labelloop.resources.runs import report_dead_runs
@@ -63,7 +63,7 @@ class Turning:
             self._launch(JobName.LABEL_LOOP, self.now.ledger.iterations()[-1])
         for decision in given_up(self.now, self._instance):
             # Whoever runs the demo again asks for another try.
-            iteration = decision.batch not in (HOLDOUT, POOL)
+            iteration = decision.batch not in UNPARTITIONED
             self._launch(decision.job or JobName.LABEL_LOOP, decision.batch if iteration else "")
 
     def _launch(self, job: JobName, partition: str = "") -> None:
@@ -98,7 +98,9 @@ class Turning:
                 return
             self._finish(self._at_work)
         sent = {
-            name for name in (HOLDOUT, *self.now.ledger.iterations()) if self.now.ledger.read_or_none("tasks", name)
+            name
+            for name in (HOLDOUT, *self.now.ledger.relabels(), *self.now.ledger.iterations())
+            if self.now.ledger.read_or_none("tasks", name)
         }
         if sent - self._given:
             self._given = sent

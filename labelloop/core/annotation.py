@@ -91,7 +91,8 @@ class TaskContent:
     def revision(self) -> str:
         """Hash of frames, deleted frames and shapes: equal exactly when nothing that counts has changed.
 
-        Saving the same boxes again gives them new ids, and may list them in another order; neither counts.
+        Saving the same boxes again gives them new ids, and may list them in another order; neither counts. A label
+        that got another name on the server has its id still, and is the same label.
         """
         return content_hash([_what_counts(asdict(frame)) for frame in self.frames])
 
@@ -108,9 +109,10 @@ def _what_counts(frame: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_ids(item: Any) -> Any:
-    """The item without the ids that the server gave it and its parts."""
+    """The item without the ids that the server gave it and its parts, and without the name of a label with an id."""
     if isinstance(item, Mapping):
-        return {key: _without_ids(value) for key, value in item.items() if key != "id"}
+        idle = {"id", "label"} if "label_id" in item else {"id"}
+        return {key: _without_ids(value) for key, value in item.items() if key not in idle}
     return [_without_ids(value) for value in item] if isinstance(item, (list, tuple)) else item
 
 

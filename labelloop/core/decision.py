@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import Protocol
 
-from labelloop.core.vocabulary import HOLDOUT, POOL, JobName
+from labelloop.core.vocabulary import UNPARTITIONED, JobName
 
 MOST_TRIES = 3
 
@@ -112,7 +112,7 @@ def broken(job: JobName, batch: str, runs: Runs) -> bool:
 
 def _given_up(wish: Decision, tries: Sequence[PastRun]) -> str:
     named = ", ".join(run.run_id[:8] for run in tries)
-    tag = "" if wish.batch in (HOLDOUT, POOL) else f""" --tags '{{"dagster/partition": "{wish.batch}"}}'"""
+    tag = "" if wish.batch in UNPARTITIONED else f""" --tags '{{"dagster/partition": "{wish.batch}"}}'"""
     return (
         f"{wish.job} of {wish.batch} was tried {len(tries)} times and is not done (runs {named}). Open the newest of "
         f"these runs, mend what it says, then run it yourself: "

@@ -29,7 +29,7 @@ class Drawn:
 
     def objection(self, schema: Schema) -> Quarantine | None:
         """Why it cannot become a box; None for an upright, visible rectangle of a known class."""
-        if self.raw["label"] not in schema.classes:
+        if schema.current(self.raw["label"]) not in schema.classes:
             return Quarantine.UNKNOWN_CLASS
         upright = not self.raw.get("rotation", 0.0) % 360.0
         visible = not self.raw.get("outside", False)

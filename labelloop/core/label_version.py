@@ -6,7 +6,7 @@ received = stored + quarantined + removed, or there is no label version.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -36,7 +36,9 @@ class LabelVersion:
     """The labels of some tasks at one moment.
 
     Attributes:
-        schema_version: Version of the class list; a class that came later was not looked for.
+        schema_version: Version of the class list that the shapes were held against.
+        looked_for: For each reviewed image the version of the class list that people had when they looked at it; a
+            class that came later was not looked for there.
         boxes: Labels frame of what is stored, with the columns of `BOX_TYPES`.
         reviewed: Ids of images people looked at, those without a box included, sorted.
         removed: Ids of images whose frame was deleted, sorted.
@@ -50,6 +52,7 @@ class LabelVersion:
     removed: tuple[str, ...]
     quarantined: pd.DataFrame
     census: pd.DataFrame
+    looked_for: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settled = self.census[["stored", "quarantined", "removed"]].sum(axis=1)
@@ -78,6 +81,7 @@ class LabelVersion:
             "census": _records(self.census),
             "quarantined": _records(self.quarantined),
             "boxes": _records(self.boxes),
+            "looked_for": dict(self.looked_for),
         }
 
     @classmethod
@@ -90,10 +94,16 @@ class LabelVersion:
             removed=tuple(plain["removed"]),
             quarantined=_frame(plain["quarantined"], QUARANTINE_TYPES),
             census=_frame(plain["census"], CENSUS_TYPES),
+            looked_for=dict(plain["looked_for"]),
         )
 
 
-def project(contents: Sequence[TaskContent], sample_of: Mapping[str, str], schema: Schema) -> LabelVersion:
+def project(
+    contents: Sequence[TaskContent],
+    sample_of: Mapping[str, str],
+    schema: Schema,
+    looked_for: Mapping[str, int] | None = None,
+) -> LabelVersion:
     """The label version of some finished tasks.
 
     Only upright rectangles of known classes become boxes. Their corners are put in order and clipped to the image; one
@@ -102,7 +112,8 @@ def project(contents: Sequence[TaskContent], sample_of: Mapping[str, str], schem
     Args:
         contents: The tasks as the server gave them.
         sample_of: Sample id by upload name.
-        schema: The classes.
+        schema: The classes; what is drawn under the former name of one counts for it.
+        looked_for: Version of the class list that people had, by sample id; that of `schema` where nothing is said.
 
     Raises:
         LabelError: If a frame belongs to no sample, two frames belong to one, or a shape would be lost.
@@ -110,11 +121,11 @@ def project(contents: Sequence[TaskContent], sample_of: Mapping[str, str], schem
     refuse_strangers(contents, sample_of)
     drawn = [each for content in contents for each in drawn_in(content, sample_of)]
     live = [(each, each.objection(schema)) for each in drawn if not each.removed]
-    rectangles = _frame([_box(each) for each, objection in live if objection is None], BOX_TYPES)
+    rectangles = _frame([_box(each, schema) for each, objection in live if objection is None], BOX_TYPES)
     frames = [(sample_of[frame.name], frame) for content in contents for frame in content.frames]
     sizes = {sample_id: (frame.width, frame.height) for sample_id, frame in frames if not frame.deleted}
     bad = bad_boxes(rectangles, sizes)
-    unfit = [_set_aside(each, objection) for each, objection in live if objection is not None]
+    unfit = [_set_aside(each, schema, objection) for each, objection in live if objection is not None]
     quarantined = _frame([*unfit, *_records(bad.assign(type=RECTANGLE))], QUARANTINE_TYPES)
     boxes = _clipped(rectangles.drop(bad.index), sizes)
     return LabelVersion(
@@ -124,24 +135,25 @@ def project(contents: Sequence[TaskContent], sample_of: Mapping[str, str], schem
         removed=tuple(sorted({sample_id for sample_id, _ in frames} - set(sizes))),
         quarantined=quarantined.sort_values(["sample_id", "type", "shape_id"], ignore_index=True),
         census=_census(received(contents), len(boxes), quarantined, [each for each in drawn if each.removed]),
+        looked_for={name: min((looked_for or {}).get(name, schema.version), schema.version) for name in sorted(sizes)},
     )
 
 
-def _box(drawn: Drawn) -> dict[str, Any]:
+def _box(drawn: Drawn, schema: Schema) -> dict[str, Any]:
     x1, y1, x2, y2 = drawn.raw["points"]
     return {
-        **_origin(drawn), "x1": x1, "y1": y1, "x2": x2, "y2": y2,
+        **_origin(drawn, schema), "x1": x1, "y1": y1, "x2": x2, "y2": y2,
         "job_id": drawn.frame.job_id, "source": drawn.raw.get("source", "manual"),
     }  # fmt: skip
 
 
-def _set_aside(drawn: Drawn, objection: Quarantine) -> dict[str, Any]:
-    return {**_origin(drawn), "type": drawn.type, "reason": str(objection)}
+def _set_aside(drawn: Drawn, schema: Schema, objection: Quarantine) -> dict[str, Any]:
+    return {**_origin(drawn, schema), "type": drawn.type, "reason": str(objection)}
 
 
-def _origin(drawn: Drawn) -> dict[str, Any]:
+def _origin(drawn: Drawn, schema: Schema) -> dict[str, Any]:
     return {
-        "sample_id": drawn.sample_id, "label": drawn.raw["label"], "task_id": drawn.task_id,
+        "sample_id": drawn.sample_id, "label": schema.current(drawn.raw["label"]), "task_id": drawn.task_id,
         "frame": drawn.frame.frame, "shape_id": drawn.raw["id"],
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ Samples are rows with `sample_id`, `dhash` and, where needed, `path` and `source
 import hashlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,8 @@ from labelloop.core.vocabulary import HELD_OUT, SPLIT_ALIASES, Split
 
 COLUMNS = ("sample_id", "split", "group", "origin")
 
-SOURCE, CUT, LATE, LEAK = "source", "cut", "late", "leak"  # origins: who decided where a sample stands
+# Origins: who decided where a sample stands.
+SOURCE, CUT, LATE, LEAK, EXTENDED = "source", "cut", "late", "leak", "extended"
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,48 @@ def extend(existing: pd.DataFrame, samples: pd.DataFrame, *, grouping: Grouping 
     newcomers = _table(table["sample_id"], split, groups, origin)[late]
     both = pd.concat([existing[list(COLUMNS)], newcomers]) if len(newcomers) else existing[list(COLUMNS)]
     return both.sort_values("sample_id", ignore_index=True)
+
+
+def grow(
+    existing: pd.DataFrame,
+    samples: pd.DataFrame,
+    sizes: SplitSizes,
+    *,
+    taken: Collection[str],
+    seed: int,
+    grouping: Grouping = _DEFAULT,
+) -> pd.DataFrame:
+    """Split table whose held-out sets have grown to the size they would have today; nobody ever leaves one.
+
+    Only groups join of which every member is in the pool, and was never selected nor labelled: no model has learnt
+    from one, and none nearly equals an image that a model has learnt from.
+
+    Args:
+        existing: The split table, with all samples in it.
+        samples: All samples.
+        sizes: Sizes of the held-out splits, for the data set as it is now.
+        taken: Ids of samples that were selected, are about to be, or have labels.
+        seed: Decides which groups join.
+        grouping: What keeps images together.
+    """
+    table = _canonical(samples[samples["sample_id"].isin(existing["sample_id"])])
+    result = existing.set_index("sample_id").loc[table["sample_id"]].reset_index()
+    # Groups of today: a newcomer may hang together with images of two groups of before.
+    groups = _groups(table, grouping)
+    split = np.array([Split(name) for name in result["split"]], dtype=object)
+    split[table["sample_id"].isin(taken).to_numpy() & (split == Split.POOL)] = Split.LEAK  # not to be chosen
+    for wanted in HELD_OUT:
+        more = sizes.of(wanted, len(table)) - int((split == wanted).sum())
+        if more > 0:
+            chosen = _chosen(_whole_groups(groups, split), more, seed)
+            split[[group in chosen for group in groups]] = wanted
+    moved = np.isin(split, HELD_OUT) & (result["split"] == Split.POOL).to_numpy()
+    grown = result.assign(
+        split=np.where(moved, [str(name) for name in split], result["split"]),
+        origin=np.where(moved, EXTENDED, result["origin"]),
+    )
+    _refuse_empty(grown, sizes)
+    return grown[list(COLUMNS)].sort_values("sample_id", ignore_index=True)
 
 
 def spanning_groups(splits: pd.DataFrame) -> pd.DataFrame:

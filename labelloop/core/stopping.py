@@ -54,6 +54,11 @@ def stop_reason(history: pd.DataFrame, remaining: int, rules: StopRules) -> str 
 
 
 def gain_per_100_labels(history: pd.DataFrame) -> pd.Series:
-    """Gain in mAP50 per 100 labels of each iteration over the one before; NaN for the first, 0 without new labels."""
+    """Gain in mAP50 per 100 labels of each iteration over the one before; NaN for the first, 0 without new labels.
+
+    Where `history` has a `yardstick` and it changed, NaN: figures of different val images or classes do not compare.
+    """
     labels, gained = history["labels_used"].diff(), history["map50"].diff()
-    return (100.0 * gained / labels.where(labels > 0)).where(~(labels <= 0), 0.0)
+    gains = (100.0 * gained / labels.where(labels > 0)).where(~(labels <= 0), 0.0)
+    measured = history["yardstick"].fillna("") if "yardstick" in history else pd.Series("", index=history.index)
+    return gains.where(measured == measured.shift(fill_value=""))

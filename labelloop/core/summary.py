@@ -12,6 +12,8 @@ class Turn:
         labels_used: Images that people looked at so far, those of the hold-out included.
         training: Seconds of training.
         inference: Seconds of prediction and evaluation.
+        yardstick: What val was: figures compare where it is equal.
+        measured: The same in words.
     """
 
     iteration: str
@@ -20,6 +22,8 @@ class Turn:
     map50_95: float
     training: float
     inference: float
+    yardstick: str = ""
+    measured: str = ""
 
     @property
     def seconds(self) -> float:
@@ -37,5 +41,24 @@ TURN_COLUMNS = ("iteration", "labels used", "mAP50", "mAP50-95", "seconds")
 
 
 def turn_rows(turns: Sequence[Turn]) -> list[tuple[str, ...]]:
-    """The table people read: one row of text for each iteration, columns as in TURN_COLUMNS."""
-    return [(t.iteration, str(t.labels_used), f"{t.map50:.3f}", f"{t.map50_95:.3f}", f"{t.seconds:.0f}") for t in turns]
+    """The table people read: one row of text for each iteration, columns as in TURN_COLUMNS.
+
+    Figures that do not compare with the last ones bear a star, which `footnote` explains.
+    """
+    return [
+        (t.iteration, str(t.labels_used), f"{t.map50:.3f}{star}", f"{t.map50_95:.3f}{star}", f"{t.seconds:.0f}")
+        for t in turns
+        for star in ["*" if t.yardstick != turns[-1].yardstick else ""]
+    ]
+
+
+def footnote(turns: Sequence[Turn]) -> str:
+    """What the stars of `turn_rows` mean; empty where there are none."""
+    others = {turn.yardstick: turn for turn in turns if turn.yardstick != turns[-1].yardstick}
+    if not others:
+        return ""
+    told = ", ".join(turn.measured or "another val" for turn in others.values())
+    return (
+        f"* measured by {told}; the last by {turns[-1].measured or 'another val'}: they do not compare. "
+        "Job score_again measures an iteration anew."
+    )

@@ -45,6 +45,9 @@ class JobName(StrEnum):
     NEXT_BATCH = "next_batch"
     LABEL_LOOP = "label_loop"
     TAKE_BATCH = "take_batch"
+    SEND_RELABEL = "send_relabel"
+    TAKE_RELABEL = "take_relabel"
+    SCORE_AGAIN = "score_again"
 
 
 # The assets of each job. While one of them runs, it holds the lock of its name and iteration.
@@ -55,6 +58,9 @@ STEPS = {
     JobName.NEXT_BATCH: ("batch",),
     JobName.LABEL_LOOP: ("annotated_batch", "trained_model", "eval_report", "failure_mined_batch"),
     JobName.TAKE_BATCH: ("annotated_batch",),
+    JobName.SEND_RELABEL: ("relabel_batch",),
+    JobName.TAKE_RELABEL: ("annotated_relabel",),
+    JobName.SCORE_AGAIN: ("eval_report",),
 }
 
 
@@ -134,6 +140,9 @@ ITERATION = "iteration"  # name of Dagster's dynamic partitions
 HOLDOUT = "holdout"  # the one batch of held-out images
 SOURCE = "source"  # the finished tasks of an existing CVAT project
 POOL = "pool"  # the preparation of the pool
+RELABEL = "relabel"  # labelled images that people go through again for classes that came later
+
+UNPARTITIONED = (HOLDOUT, POOL, RELABEL)  # work that belongs to no iteration, as jobs name it
 
 IMG_VIZ = "img_viz"  # brain key of the 2-D map in the App
 
@@ -148,6 +157,16 @@ def iteration_number(key: str) -> int:
     if match is None:
         raise LabelError(f"'{key}' is not an iteration", "Iterations are called v0, v1, v2, …")
     return int(match.group(1))
+
+
+def relabel_name(number: int) -> str:
+    """Name of the `number`-th batch of labelled images that people go through again, from 1 on."""
+    return f"{RELABEL}-{number}"
+
+
+def is_by_split(batch: str) -> bool:
+    """Whether a batch may hold images of several splits, each row's `source` being its split."""
+    return batch == HOLDOUT or batch.startswith(f"{RELABEL}-")
 
 
 def previous_iteration(key: str) -> str | None:

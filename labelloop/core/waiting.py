@@ -10,7 +10,7 @@ from typing import Any
 
 from labelloop.core.annotation import TaskProgress, content_hash
 from labelloop.core.decision import Act, Decision, Runs, alarm, broken, request, wait
-from labelloop.core.vocabulary import HOLDOUT, POOL, JobName, next_iteration
+from labelloop.core.vocabulary import HOLDOUT, POOL, RELABEL, JobName, next_iteration
 
 SHOWN = 3  # tasks named in a sentence
 
@@ -27,6 +27,7 @@ class Batch:
         checked: Whether the labels that were taken were judged.
         refused: Why these labels must not be trained on; empty if they may.
         finished: Whether there are a report for these labels and a selection for the next iteration.
+        yardstick: What its model was measured by; empty before that.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Batch:
     checked: bool = False
     refused: str = ""
     finished: bool = False
+    yardstick: str = ""
 
     @property
     def lost(self) -> list[TaskProgress]:
@@ -67,7 +69,9 @@ class Loop:
         autostart: Whether v0 begins by itself.
         may_push: Whether images may be sent to this CVAT.
         sends_holdout: Whether the hold-out is sent by itself.
-        holdout_sent: Whether it is in CVAT.
+        holdout_sent: Whether it is in CVAT, all of it.
+        unsent: Revision of what is not, where the hold-out has grown.
+        to_relabel: Revision of the labelled images that lack a class of `relabel_for`; empty where none does.
         newest: Newest iteration that has a batch; empty before v0.
         newest_sent: Whether that batch is in CVAT.
         selection: What was chosen for the iteration after it, or why the loop stops; None before either.
@@ -79,12 +83,22 @@ class Loop:
     may_push: bool = True
     sends_holdout: bool = False
     holdout_sent: bool = False
+    unsent: str = ""
+    to_relabel: str = ""
     newest: str = ""
     newest_sent: bool = False
     selection: Mapping[str, Any] | None = None
 
 
-def after_annotation(iterations: Sequence[Batch], holdout: Batch, *, scorable: bool, runs: Runs) -> list[Decision]:
+def after_annotation(
+    iterations: Sequence[Batch],
+    holdout: Batch,
+    *,
+    scorable: bool,
+    runs: Runs,
+    relabels: Sequence[Batch] = (),
+    yardstick: str = "",
+) -> list[Decision]:
     """What to do with finished tasks.
 
     Args:
@@ -92,21 +106,31 @@ def after_annotation(iterations: Sequence[Batch], holdout: Batch, *, scorable: b
         holdout: The batch of held-out images.
         scorable: Whether val has labels, from people or from the source.
         runs: What was tried.
+        relabels: Batches of labelled images that people go through again.
+        yardstick: What val is today; models that were measured by another one are measured again.
     """
-    again = [_take_holdout(holdout, scorable, runs), *(_take_again(batch, runs) for batch in iterations[:-1])]
+    again: list[Decision | None] = [_take_holdout(holdout, scorable, runs), _take_relabels(relabels, runs)]
+    again += [_take_again(batch, runs) for batch in iterations[:-1]]
     takes = [decision for decision in again if decision is not None]
     if not iterations:
         return [wait("no batch was chosen yet"), *takes]
     # A training whose labels change under it would have to be repeated.
     pending = [decision for decision in takes if decision.job is not None and decision.act is not Act.ALARM]
-    return [_label_loop(iterations[-1], pending, scorable, runs), *takes]
+    late = [] if pending else [_score_again(batch, yardstick, runs) for batch in iterations]
+    newest = _label_loop(iterations[-1], pending, scorable, runs)
+    stale = [decision for decision in late if decision is not None and decision.batch != newest.batch]
+    return [newest, *takes, *stale]
 
 
 def before_annotation(loop: Loop, runs: Runs) -> list[Decision]:
     """What to choose and send next."""
     decisions = [_next_batch(loop, runs)]
     if loop.sends_holdout and loop.split and not loop.holdout_sent:
-        decisions.append(request(JobName.SEND_HOLDOUT, HOLDOUT, "split", "the held-out images are chosen", runs))
+        unsent = loop.unsent or "split"
+        decisions.append(request(JobName.SEND_HOLDOUT, HOLDOUT, unsent, "the held-out images are chosen", runs))
+    if loop.may_push and loop.to_relabel:
+        why = "labelled images lack a class of relabel_for"
+        decisions.append(request(JobName.SEND_RELABEL, RELABEL, loop.to_relabel, why, runs))
     return decisions
 
 
@@ -138,6 +162,29 @@ def _take_holdout(batch: Batch, scorable: bool, runs: Runs) -> Decision | None:
     if at_people or (batch.drawn == batch.taken and not broken(JobName.TAKE_HOLDOUT, HOLDOUT, runs)):
         return at_people
     return request(JobName.TAKE_HOLDOUT, HOLDOUT, batch.drawn, "the hold-out is annotated", runs)
+
+
+def _take_relabels(relabels: Sequence[Batch], runs: Runs) -> Decision | None:
+    """Images that people went through again: what is done is taken, whatever else is open."""
+    open_ = [batch for batch in relabels if batch.progress is not None and not (batch.lost and batch.taken)]
+    fresh = [batch for batch in open_ if batch.complete and batch.drawn and batch.drawn != batch.taken]
+    if fresh:
+        names, drawn = ", ".join(batch.name for batch in fresh), content_hash([batch.drawn for batch in fresh])
+        return request(JobName.TAKE_RELABEL, RELABEL, drawn, f"{names} is annotated", runs)
+    waiting = [decision for batch in open_ if (decision := _at_people(batch, _again(batch), JobName.SEND_RELABEL))]
+    alarms = [decision for decision in waiting if decision.act is Act.ALARM]
+    return next(iter([*alarms, *waiting]), None)
+
+
+def _again(batch: Batch) -> str:
+    return f"{batch.name} {'was reopened' if batch.taken else 'is gone through again'}: {batch.told}"
+
+
+def _score_again(batch: Batch, yardstick: str, runs: Runs) -> Decision | None:
+    """A finished model that was measured by another val than today's, so that the learning curve compares."""
+    if not (yardstick and batch.finished and batch.yardstick) or batch.yardstick == yardstick:
+        return None
+    return request(JobName.SCORE_AGAIN, batch.name, f"{yardstick}/{batch.yardstick}", "val has changed", runs)
 
 
 def _take_again(batch: Batch, runs: Runs) -> Decision | None:

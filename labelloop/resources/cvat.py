@@ -12,7 +12,8 @@ from labelloop.adapters.cvat import access, client, names, projects, pull, push
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import TaskContent, TaskProgress, TaskSpec, UploadImage, content_hash
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
-from labelloop.core.vocabulary import SUBSETS, Split
+from labelloop.core.schema import Schema
+from labelloop.core.vocabulary import SUBSETS, Split, is_by_split
 from labelloop.resources.project import Project
 
 MEBIBYTE = 1 << 20
@@ -59,9 +60,16 @@ class CvatResource(dg.ConfigurableResource):
         """
         _require_permission(project, len(manifest))
         server = self.server(project)
+        schema = project.ledger.schema()
         destination = projects.find_or_create_project(
-            server, project.settings.project_name, project.ledger.schema().classes, _tracker(project)
+            server,
+            project.settings.project_name,
+            schema.classes,
+            renamed=schema.renamed,
+            tracker=_tracker(project),
+            owner=project.uuid,
         )
+        before = _versions_before(project, batch)
         specs = _task_specs(project, batch, manifest)
         tasks = []
         for number, spec in enumerate(specs, start=1):
@@ -70,6 +78,8 @@ class CvatResource(dg.ConfigurableResource):
             samples = {image.upload_name: image.sample_id for image in spec.images}
             record: dict = {"task_id": ref.task_id, "name": ref.name, "url": ref.url, "key": ref.key}
             record["subset"], record["frames"] = spec.subset, samples
+            # What people can look for is what there was when they got the task; that it grew since is not told them.
+            record["schema_version"] = before.get(ref.task_id) or _version_to_look_for(project, batch, schema)
             tasks.append(record)
         sent = {"project_id": destination.id, "project_url": destination.url, "tasks": tasks}
         project.ledger.write("tasks", batch, sent)
@@ -110,6 +120,16 @@ def require_complete(batch: str, progress: Sequence[TaskProgress]) -> None:
         )
 
 
+def _versions_before(project: Project, batch: str) -> dict[int, int]:
+    """Schema version of the tasks that were sent already, by the server's id."""
+    tasks = (project.ledger.read_or_none("tasks", batch) or {"tasks": []})["tasks"]
+    return {task["task_id"]: task["schema_version"] for task in tasks if "schema_version" in task}
+
+
+def _version_to_look_for(project: Project, batch: str, schema: Schema) -> int:
+    return int((project.ledger.read_or_none("batches", batch) or {}).get("schema_version", schema.version))
+
+
 def _access(project: Project) -> access.CvatAccess:
     if project.settings.sandbox == "replay":
         return access.access_from_file(sandbox_server.ensure(project.home))
@@ -133,23 +153,23 @@ def _require_permission(project: Project, images: int) -> None:
 def _task_specs(project: Project, batch: str, manifest: pd.DataFrame) -> list[TaskSpec]:
     """A batch cut into tasks: the hold-out by split, since a CVAT task has one subset, then by count and size.
 
+    What was added to the hold-out later (rows of another `part`) is in tasks of its own: those of before stay.
     A golden image that is hidden in a batch travels like any other image of it.
     """
     settings = project.settings.annotation
     samples = project.ledger.samples().set_index("sample_id")["path"]
     specs = []
-    groups = manifest.groupby("source") if batch == HOLDOUT else [(Split.POOL, manifest)]
-    for split, rows in groups:
+    for split, label, rows in _groups(project, batch, manifest):
         paths = {sample_id: project.home.locate(samples[sample_id]) for sample_id in rows["sample_id"]}
         name_of = names.upload_names([(sample_id, path.name) for sample_id, path in paths.items()])
         images = [UploadImage(sample_id, path, name_of[sample_id]) for sample_id, path in paths.items()]
         parts = names.split_images(images, settings.max_task_images, settings.max_task_mebibytes * MEBIBYTE)
-        title = f"{project.settings.name} {split if batch == HOLDOUT else batch}"
+        title = f"{project.settings.name} {label}"
         specs += [
             TaskSpec(
                 key=f"{project.uuid}/{content_hash([batch, [image.sample_id for image in part]])}",
                 name=title if len(parts) == 1 else f"{title} part {number}",
-                subset=SUBSETS[Split(split)],
+                subset=SUBSETS[split],
                 images=tuple(part),
                 segment_size=settings.segment_size,
                 image_quality=settings.image_quality,
@@ -157,3 +177,15 @@ def _task_specs(project: Project, batch: str, manifest: pd.DataFrame) -> list[Ta
             for number, part in enumerate(parts, start=1)
         ]
     return specs
+
+
+def _groups(project: Project, batch: str, manifest: pd.DataFrame) -> list[tuple[Split, str, pd.DataFrame]]:
+    """The rows of a batch that may share a task, with their split and what to call them."""
+    if not is_by_split(batch):
+        return [(Split.POOL, batch, manifest)]
+    parts = manifest["part"] if "part" in manifest else pd.Series(1, index=manifest.index)
+    lead = "" if batch == HOLDOUT else f"{batch} {', '.join(project.ledger.read('batches', batch)['classes'])} "
+    return [
+        (Split(split), f"{lead}{split}" + (f" {part}" if part > 1 else ""), rows)
+        for (split, part), rows in manifest.groupby([manifest["source"], parts.rename("part")])
+    ]

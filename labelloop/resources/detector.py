@@ -20,6 +20,8 @@ from labelloop.resources.project import Project
 
 Log = Callable[[str], None]
 
+NOT_OF_THE_RECIPE = {"weights", "start_from", "epochs_first", "device", "workers", "cache", "older_labels"}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,8 +34,10 @@ class Recipe:
     settings: dict[str, Any]
 
     @classmethod
-    def of(cls, now: Project, iteration: str, data: Labelled, *, epochs: int, imgsz: int) -> "Recipe":
-        """The recipe of an iteration.
+    def of(
+        cls, now: Project, iteration: str, data: Labelled, classes: tuple[str, ...], *, epochs: int, imgsz: int
+    ) -> "Recipe":
+        """The recipe of an iteration; a class that only got another name is the same class.
 
         Raises:
             MissingStateError: If there is nothing to learn from, or the model to go on from is missing.
@@ -42,16 +46,17 @@ class Recipe:
             raise MissingStateError(f"Nothing to learn from up to {iteration}", "Annotate its batch in CVAT first.")
         wanted = now.settings.train
         first = previous_iteration(iteration) is None
-        settings = wanted.model_dump(exclude={"weights", "start_from", "epochs_first", "device", "workers", "cache"})
+        settings = wanted.model_dump(exclude=NOT_OF_THE_RECIPE)
         settings["epochs"] = epochs or (wanted.epochs_first if first else wanted.epochs)
         settings["imgsz"] = imgsz or wanted.imgsz
         settings["seed"] = now.settings.seed
         start = _start(now, iteration)
         boxes = data.boxes[["sample_id", "label", "x1", "y1", "x2", "y2"]]
+        boxes = boxes.assign(label=boxes["label"].map(classes.index))
         boxes = boxes.sort_values(list(boxes.columns), kind="stable")
         return cls(
             data=content_hash([list(data.reviewed), boxes.to_numpy().tolist()]),
-            classes=now.ledger.schema().classes,
+            classes=classes,
             start=str(start),
             start_hash=weights.fingerprint(start),
             settings=settings,
@@ -60,7 +65,8 @@ class Recipe:
     @property
     def digest(self) -> str:
         """Name of the model's folder; where the weights to start from lie does not matter, what they are does."""
-        return content_hash({key: value for key, value in asdict(self).items() if key != "start"})
+        plain = {key: value for key, value in asdict(self).items() if key != "start"}
+        return content_hash(plain | {"classes": len(self.classes)})
 
 
 def _start(now: Project, iteration: str) -> Path | str:
@@ -98,11 +104,12 @@ class DetectorResource(dg.ConfigurableResource):
     def predict(self, now: Project, model: str, sample_ids: Sequence[str], log: Log) -> pd.DataFrame:
         """Predictions on these samples above `evaluate.confidence`, in pixels of the image."""
         environment.prepare(now.home.root / "ultralytics")
-        paths = now.ledger.samples().set_index("sample_id")["path"]
+        paths, schema = now.ledger.samples().set_index("sample_id")["path"], now.ledger.schema()
         return prediction.predict(
             now.ledger.model_folder(model) / "weights.pt",
             [(sample_id, now.home.locate(paths[sample_id])) for sample_id in sample_ids],
-            now.ledger.schema().classes,
+            schema.classes,
+            renamed=schema.renamed,
             confidence=now.settings.evaluate.confidence,
             imgsz=self._imgsz(now, model),
             device=now.settings.train.device,
@@ -113,14 +120,16 @@ class DetectorResource(dg.ConfigurableResource):
         """Metrics of a model on labelled images."""
         environment.prepare(now.home.root / "ultralytics")
         folder = now.home.root / "work" / f"val-{model}"
-        images = _images(now, truth, now.ledger.schema().classes)
-        data = layout.write_layout(folder / "data", now.ledger.schema().classes, {"train": images, "val": images})
+        schema = now.ledger.schema()
+        images = _images(now, truth, schema.classes)
+        data = layout.write_layout(folder / "data", schema.classes, {"train": images, "val": images})
         metrics = evaluation.evaluate(
             now.ledger.model_folder(model) / "weights.pt",
             data,
             imgsz=self._imgsz(now, model),
             device=now.settings.train.device,
             folder=folder / "run",
+            renamed=schema.renamed,
         )
         shutil.rmtree(folder)
         return metrics

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.core.looked import common_version
 from labelloop.core.quality import Agreement, agreement
 from labelloop.core.vocabulary import Source, Split
 from labelloop.resources.project import Project
@@ -23,14 +24,20 @@ def baseline(now: Project) -> dict[str, Any]:
 
 
 def blind_agreement(now: Project, iteration: str) -> Agreement | None:
-    """How the golden images hidden in a batch agree with their first labels; None where there is nothing to compare."""
+    """How the golden images hidden in a batch agree with their first labels; None where there is nothing to compare.
+
+    A class that was appended in between could not be seen the first time, and is no part of it.
+    """
     manifest = now.ledger.manifest(iteration)
     hidden = set(manifest.loc[manifest["source"] == Source.GOLDEN, "sample_id"])
     if not hidden or not now.ledger.has_labels(HOLDOUT):
         return None
     first, second = now.ledger.label_version(HOLDOUT), now.ledger.label_version(iteration)
     both = hidden & set(first.reviewed) & set(second.reviewed)
-    return agreement(first.boxes, second.boxes, both) if both else None
+    schema = now.ledger.schema()
+    classes = schema.classes_at(common_version([v.looked_for[s] for v in (first, second) for s in both], schema))
+    one, two = (version.boxes[version.boxes["label"].isin(classes)] for version in (first, second))
+    return agreement(one, two, both) if both else None
 
 
 def blind_entry(iteration: str, found: Agreement) -> dict[str, Any]:

@@ -34,5 +34,6 @@ def _turn(now: Project, iteration: str) -> Turn:
     card = read_json(now.ledger.model_folder(report["model"]) / "card.json", "Run the job label_loop first.")
     return Turn(
         iteration, int(report["labels_used"]), float(report["map50"]), float(report["map50_95"]),
-        float(card["seconds"]), float(report["seconds"]),
+        float(card["seconds"]), float(report["seconds"]), str(report.get("yardstick", "")),
+        f"{report['val_images']} val images, {len(report['classes'])} classes" if "yardstick" in report else "",
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from labelloop.core.vocabulary import Split
 from labelloop.resources.labelled import labelled
 from labelloop.resources.project import Project
 
@@ -9,14 +10,15 @@ from labelloop.resources.project import Project
 def remaining_pool(now: Project, before: str = "") -> pd.Series:
     """Coverage score by sample id of the pool images that are neither labelled nor in some batch.
 
-    With `before` only the batches before that iteration count, so that running a step again gives the same.
+    An image that went to a held-out set after the pool was scored is not of the pool any more. With `before` only the
+    batches before that iteration count, so that running a step again gives the same.
 
     Raises:
         MissingStateError: If the pool was not scored yet.
     """
     scores = now.ledger.zcore().set_index("sample_id")["zcore"]
     known = now.ledger.selected(before) | set(labelled(now, []).reviewed)
-    return scores[~scores.index.isin(known)]
+    return scores[scores.index.isin(now.ledger.in_split(Split.POOL)) & ~scores.index.isin(known)]
 
 
 def labelled_groups(now: Project, before: str = "") -> tuple[dict[str, str], set[str]]:

@@ -15,9 +15,10 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline, blind_agreement, blind_entry
 from labelloop.resources.links import show_ways_back
 from labelloop.resources.project import Project
+from labelloop.resources.relabelled import show_relabels
 
 ERROR_COLUMNS = ["sample_id", "tp", "fn", "fp"]
-SHOWN_OF_REPORT = ("map50", "map50_95", "labels_used", "model")  # in `dataset.info`
+SHOWN_OF_REPORT = ("map50", "map50_95", "labels_used", "model", "classes")  # in `dataset.info`
 
 Say = Callable[[str], None]
 
@@ -39,6 +40,10 @@ def rebuild(now: Project, dataset: DatasetResource, say: Say) -> int:
             show_ways_back(now, loop, HOLDOUT)
         for iteration in now.ledger.iterations():
             _show_iteration(now, loop, iteration, samples)
+        show_relabels(now, loop)
+        for iteration in now.ledger.iterations():
+            if now.ledger.read_or_none("reports", iteration) is not None:
+                _show_evaluation(now, loop, iteration, samples)
             say(f"{iteration}: batch, labels and evaluation, as far as they are there")
         return len(samples)
 
@@ -84,8 +89,6 @@ def _show_iteration(now: Project, loop: LoopDataset, iteration: str, samples: pd
         golden = blind_agreement(now, iteration)
         if golden is not None:
             append_info(loop, GOLDEN_HISTORY, blind_entry(iteration, golden))
-    if now.ledger.read_or_none("reports", iteration) is not None:
-        _show_evaluation(now, loop, iteration, samples)
 
 
 def _show_evaluation(now: Project, loop: LoopDataset, iteration: str, samples: pd.DataFrame) -> None:
@@ -96,4 +99,4 @@ def _show_evaluation(now: Project, loop: LoopDataset, iteration: str, samples: p
     show_evaluation(loop, iteration, scored, now.settings.evaluate.iou)
     high_fn, high_fp = failed(errors, now.settings.evaluate.top_failures)
     show_failures(loop, iteration, {"fn": high_fn, "fp": high_fp})
-    loop.write_info(eval_key(iteration), {key: report[key] for key in SHOWN_OF_REPORT})
+    loop.write_info(eval_key(iteration), {key: report[key] for key in SHOWN_OF_REPORT if key in report})

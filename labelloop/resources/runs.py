@@ -10,7 +10,7 @@ from labelloop.adapters.files import locks
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.liveness import identity, is_gone
 from labelloop.core.decision import Outcome, PastRun
-from labelloop.core.vocabulary import HOLDOUT, POOL, STEPS, JobName
+from labelloop.core.vocabulary import STEPS, UNPARTITIONED, JobName
 
 PARTITION_TAG = "dagster/partition"
 PROCESS_TAG = "labelloop/process"
@@ -43,7 +43,7 @@ class RunLog:
     def busy(self, job: JobName, batch: str) -> str:
         """Who is at this work, in words; any run of an iteration is at all of it."""
         for run in self._unfinished:
-            if run.job_name == job if batch in (HOLDOUT, POOL) else run.tags.get(PARTITION_TAG) == batch:
+            if run.job_name == job if batch in UNPARTITIONED else run.tags.get(PARTITION_TAG) == batch:
                 return f"run {run.run_id[:8]} of {run.job_name} is {run.status.value.lower()}"
         for step in STEPS[job]:
             path = self._home.lock(stage_lock(step, batch))
@@ -53,7 +53,7 @@ class RunLog:
 
     def past(self, job: JobName, batch: str) -> Sequence[PastRun]:
         """Runs of a job for a batch that have ended, newest first."""
-        partition = {} if batch in (HOLDOUT, POOL) else {PARTITION_TAG: batch}
+        partition = {} if batch in UNPARTITIONED else {PARTITION_TAG: batch}
         wanted = dg.RunsFilter(job_name=job.value, tags=partition, statuses=list(OUTCOMES))
         runs = self._instance.get_runs(wanted, limit=LOOKED_BACK)
         return [PastRun(run.run_id, run.tags.get(REQUEST_TAG, ""), OUTCOMES[run.status]) for run in runs]
@@ -69,7 +69,7 @@ class RunLog:
 
 def stage_lock(step: str, batch: str = "") -> str:
     """Name of the lock that a step holds while it runs."""
-    return f"stages/{step}" if batch in ("", HOLDOUT, POOL) else f"stages/{step}-{batch}"
+    return f"stages/{step}" if batch in ("", *UNPARTITIONED) else f"stages/{step}-{batch}"
 
 
 def record_process(instance: dg.DagsterInstance, run_id: str) -> None:

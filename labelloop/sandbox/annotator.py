@@ -1,7 +1,7 @@
 """Simulated annotators: they answer from hidden labels, as well or as badly as they are told to, through CVAT's API."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -37,6 +37,10 @@ class HiddenTruth:
 
     boxes: pd.DataFrame
     sample_ids: frozenset[str]
+
+    def speaking_of(self, classes: Iterable[str]) -> "HiddenTruth":
+        """What annotators see who were told of these classes alone."""
+        return HiddenTruth(self.boxes[self.boxes["label"].isin(set(classes))], self.sample_ids)
 
 
 @dataclass(frozen=True)

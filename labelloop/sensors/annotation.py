@@ -6,19 +6,19 @@ import dagster as dg
 
 from labelloop.core.decision import Decision, Runs
 from labelloop.core.waiting import after_annotation
-from labelloop.jobs import label_loop, take_batch, take_holdout
+from labelloop.jobs import label_loop, score_again, take_batch, take_holdout, take_relabel
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project, ProjectResource
-from labelloop.sensors.looking import Seen, is_scorable, look_at_batches
+from labelloop.sensors.looking import Seen, is_scorable, look_at_batches, todays_yardstick
 from labelloop.sensors.tick import interval, tick
 
 
 @dg.sensor(
-    jobs=[label_loop, take_batch, take_holdout],
+    jobs=[label_loop, take_batch, take_holdout, take_relabel, score_again],
     minimum_interval_seconds=interval(Path.cwd()),
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Requests label_loop when the newest batch and the hold-out are annotated in CVAT, and takes labels "
-    "again where a finished task was changed.",
+    "again where a finished task was changed; models are measured again when val has changed.",
 )
 def cvat_tasks_completed(
     context: dg.SensorEvaluationContext, project: ProjectResource, cvat: CvatResource
@@ -30,7 +30,11 @@ def cvat_tasks_completed(
 
     def look(now: Project, runs: Runs) -> tuple[list[Decision], str]:
         seen = Seen.of(context.cursor)
-        iterations, holdout = look_at_batches(now, cvat, seen)
-        return after_annotation(iterations, holdout, scorable=is_scorable(now), runs=runs), seen.cursor()
+        found = look_at_batches(now, cvat, seen)
+        decisions = after_annotation(
+            found.iterations, found.holdout, scorable=is_scorable(now), runs=runs, relabels=found.relabels,
+            yardstick=todays_yardstick(now),
+        )  # fmt: skip
+        return decisions, seen.cursor()
 
     return tick(context, project, look)

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.core.annotation import TaskProgress, content_hash
-from labelloop.core.vocabulary import HOLDOUT, Split, next_iteration
+from labelloop.core.vocabulary import HOLDOUT, Split, is_by_split, next_iteration
 from labelloop.core.waiting import Batch, Loop
+from labelloop.resources import relabelling
 from labelloop.resources.cvat import CvatResource
+from labelloop.resources.holdout import unsent_holdout
 from labelloop.resources.labelled import labelled
+from labelloop.resources.lesson import measure, yardstick
 from labelloop.resources.project import Project
 
 # Reading the content of tasks stops after this; the rest is read at the next tick.
@@ -63,14 +66,29 @@ class Seen:
         return time.monotonic() > self._end
 
 
-def look_at_batches(now: Project, cvat: CvatResource, seen: Seen) -> tuple[list[Batch], Batch]:
-    """The iterations in order, and the hold-out. CVAT is asked only when something was sent."""
+@dataclass(frozen=True)
+class Looked:
+    """Batches as they are in CVAT: the iterations in order, the hold-out, and what people go through again."""
+
+    iterations: list[Batch]
+    holdout: Batch
+    relabels: list[Batch]
+
+    @property
+    def all(self) -> list[Batch]:
+        """Every batch."""
+        return [*self.iterations, self.holdout, *self.relabels]
+
+
+def look_at_batches(now: Project, cvat: CvatResource, seen: Seen) -> Looked:
+    """All batches that were chosen. CVAT is asked only when something was sent."""
     # The newest first: its labels are what the loop waits for.
-    names = [*reversed(now.ledger.iterations()), HOLDOUT]
+    iterations, relabels = now.ledger.iterations(), now.ledger.relabels()
+    names = [*reversed(iterations), HOLDOUT, *relabels]
     sent = {name: record["tasks"] for name in names if (record := now.ledger.read_or_none("tasks", name)) is not None}
     found = dict.fromkeys(names, (None, "")) | (_ask(cvat.watched(now), sent, seen) if sent else {})
-    batches = [_batch(now, name, *found[name]) for name in names]
-    return batches[-2::-1], batches[-1]
+    batches = {name: _batch(now, name, *found[name]) for name in names}
+    return Looked([batches[it] for it in iterations], batches[HOLDOUT], [batches[name] for name in relabels])
 
 
 def _ask(
@@ -88,14 +106,17 @@ def _ask(
 
 def _batch(now: Project, name: str, progress: tuple[TaskProgress, ...] | None, drawn: str) -> Batch:
     labels = now.ledger.read_or_none("labels", name)
-    if labels is None or name == HOLDOUT:
+    if labels is None or is_by_split(name):
         return Batch(name, progress, drawn, now.ledger.drawn(name))
     verdict, report = now.ledger.read_or_none("verdicts", name), now.ledger.read_or_none("reports", name)
     checked = verdict is not None and verdict["revision"] == labels["revision"]
     scored = report is not None and report.get("revision") == labels["revision"]
     mined = now.ledger.read_or_none("selections", next_iteration(name)) is not None
     refused = _refusals(verdict) if verdict is not None and checked else ""
-    return Batch(name, progress, drawn, now.ledger.drawn(name), checked, refused, finished=scored and mined)
+    return Batch(
+        name, progress, drawn, now.ledger.drawn(name), checked, refused, finished=scored and mined,
+        yardstick=str((report or {}).get("yardstick", "")),
+    )  # fmt: skip
 
 
 def _refusals(verdict: dict) -> str:
@@ -112,17 +133,33 @@ def is_scorable(now: Project) -> bool:
     return set(now.ledger.in_split(Split.VAL)) <= set(labelled(now, []).reviewed)
 
 
+def todays_yardstick(now: Project) -> str:
+    """What val is today; empty before it has labels."""
+    return yardstick(measure(now)) if is_scorable(now) else ""
+
+
+def _to_relabel(now: Project) -> str:
+    """Revision of the labelled images that lack a class of `relabel_for`."""
+    schema = now.ledger.schema_or_none()
+    classes = [name for name in now.settings.relabel_for if schema and schema.current(name) in schema.classes]
+    found = relabelling.concerned(now, classes) if classes and now.ledger.has_splits() else []
+    return content_hash(found) if found else ""
+
+
 def look_at_loop(now: Project) -> Loop:
     """How far the choosing and sending of images is, from the files of the home alone."""
     ledger, settings = now.ledger, now.settings
     newest = (ledger.iterations() or [""])[-1]
+    unsent = unsent_holdout(now) if ledger.has_splits() else []
     return Loop(
         split=ledger.has_splits(),
         scored=ledger.has_zcore(),
         autostart=settings.autostart,
         may_push=settings.may_push,
         sends_holdout=settings.sandbox != "off",
-        holdout_sent=ledger.read_or_none("tasks", HOLDOUT) is not None,
+        holdout_sent=ledger.read_or_none("tasks", HOLDOUT) is not None and not unsent,
+        unsent=content_hash(unsent) if unsent else "",
+        to_relabel=_to_relabel(now),
         newest=newest,
         newest_sent=bool(newest) and ledger.read_or_none("tasks", newest) is not None,
         selection=ledger.read_or_none("selections", next_iteration(newest)) if newest else None,

@@ -7,7 +7,7 @@ import dagster as dg
 
 from labelloop.core.decision import Act, Decision
 from labelloop.core.errors import CvatUnreachableError, LabelloopError, StuckError
-from labelloop.core.vocabulary import HOLDOUT, POOL
+from labelloop.core.vocabulary import UNPARTITIONED
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.runs import REQUEST_TAG, RunLog, report_dead_runs
@@ -72,7 +72,7 @@ def _run(decision: Decision) -> dg.RunRequest:
 
 
 def _iteration(decision: Decision) -> str | None:
-    return None if decision.batch in (HOLDOUT, POOL) else decision.batch
+    return None if decision.batch in UNPARTITIONED else decision.batch
 
 
 def _new_partitions(instance: dg.DagsterInstance, requests: Sequence[Decision]) -> list[dg.AddDynamicPartitionsRequest]:

@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from labelloop.core.errors import ConfigError
-from labelloop.settings.model import Section, Settings
+from labelloop.settings.model import Settings
+from labelloop.settings.section import Section
 
 CONFIG_NAME = "labelloop.yaml"
 

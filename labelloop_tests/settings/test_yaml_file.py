@@ -6,15 +6,8 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from labelloop.core.errors import ConfigError
-from labelloop.settings.model import (
-    AnnotationSettings,
-    BatchSettings,
-    Section,
-    Settings,
-    SourceSettings,
-    SplitSettings,
-    TrainSettings,
-)
+from labelloop.settings.learning import TrainSettings
+from labelloop.settings.model import AnnotationSettings, BatchSettings, Section, Settings, SourceSettings, SplitSettings
 from labelloop.settings.yaml_file import CONFIG_NAME, find_config, load_settings, render
 
 words = st.text(max_size=40)

@@ -8,6 +8,7 @@ from labelloop.adapters.cvat.client import CvatServer
 from labelloop.core.errors import CvatError, CvatUnreachableError
 
 MOST_NAMES = 20
+OWNER_MARK = "labelloop-project:"  # before the identity of the data set, in the project's tracker field
 
 
 @dataclass(frozen=True)
@@ -20,28 +21,39 @@ class ProjectRef:
     label_ids: Mapping[str, int]
 
 
-def find_or_create_project(server: CvatServer, name: str, classes: Sequence[str], tracker: str = "") -> ProjectRef:
+def find_or_create_project(
+    server: CvatServer,
+    name: str,
+    classes: Sequence[str],
+    *,
+    renamed: Mapping[str, str] | None = None,
+    tracker: str = "",
+    owner: str = "",
+) -> ProjectRef:
     """The project of this exact name, with a label for each class; made when there is none.
 
-    Labels that are missing are added; none is ever removed or renamed, for CVAT deletes the annotations with a label.
+    Labels that are missing are added. A class that was renamed keeps its label, with all annotations, under the new
+    name; where both names are there already, both stay. None is ever removed: CVAT deletes the annotations with it.
 
     Args:
         server: The connection.
         name: Name of the project, at most 256 characters.
         classes: Names of the labels, in the order of their class ids.
         tracker: Address that a new project links to as its issue tracker.
+        renamed: Today's name by former name.
+        owner: Who makes the project; it is told on the server, and one that somebody else made is not touched.
 
     Raises:
-        CvatError: If several projects bear the name, or the server refuses.
+        CvatError: If several projects bear the name, somebody else made it, or the server refuses.
     """
     found = _by_name(server, name)
     if found is None:
-        found = _create(server, name, classes, tracker)
+        found = _create(server, name, classes, tracker, owner)
+    _refuse_of_others(server, found, owner)
     project = _reference(server, found)
-    missing = [label for label in classes if label not in project.label_ids]
-    if missing:
-        body = {"labels": [{"name": label, "attributes": []} for label in missing]}
-        server.write("PATCH", f"/api/projects/{project.id}", f"adding labels to project '{name}'", body)
+    changes = _missing(project, classes, renamed or {})
+    if changes:
+        server.write("PATCH", f"/api/projects/{project.id}", f"adding labels to project '{name}'", {"labels": changes})
         project = _reference(server, found)
     return project
 
@@ -99,8 +111,34 @@ def _by_name(server: CvatServer, name: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def _create(server: CvatServer, name: str, classes: Sequence[str], tracker: str) -> dict[str, Any]:
-    body = {"name": name, "labels": [{"name": label, "attributes": []} for label in classes], "bug_tracker": tracker}
+def _missing(project: ProjectRef, classes: Sequence[str], renamed: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Labels to add, and those whose class has another name now, as CVAT takes them."""
+    changes: list[dict[str, Any]] = []
+    for label in classes:
+        former = [old for old, new in renamed.items() if new == label and old in project.label_ids]
+        if label in project.label_ids:
+            continue
+        changes.append(
+            {"id": project.label_ids[former[0]], "name": label} if former else {"name": label, "attributes": []}
+        )
+    return changes
+
+
+def _refuse_of_others(server: CvatServer, project: Mapping[str, Any], owner: str) -> None:
+    """Two projects of labelloop in one of CVAT would mix their classes and their open tasks."""
+    mark = str(project.get("bug_tracker") or "")
+    other = mark.partition(OWNER_MARK)[2]
+    if owner and other and other != owner:
+        raise CvatError(
+            f"Project '{project['name']}' ({server.url}/projects/{project['id']}) belongs to another labelloop project",
+            "Set annotation.project in labelloop.yaml to another name. If its home is gone and this one is to go on "
+            "with it, empty the project's issue tracker field in CVAT.",
+        )
+
+
+def _create(server: CvatServer, name: str, classes: Sequence[str], tracker: str, owner: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": name, "labels": [{"name": label, "attributes": []} for label in classes]}
+    body["bug_tracker"] = "#".join(filter(None, [tracker, owner and f"{OWNER_MARK}{owner}"]))
     try:
         created: dict[str, Any] = server.write("POST", "/api/projects", f"creating project '{name}'", body)
     except CvatUnreachableError:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from labelloop.adapters.fiftyone.belonging import follow, refuse_of_others
 from labelloop.adapters.fiftyone.environment import prepare
 from labelloop.adapters.fiftyone.labels import detections_by_sample
 from labelloop.adapters.files.home import Home
@@ -35,23 +36,34 @@ class LoopDataset:
 
     @classmethod
     def open(cls, home: Home, database_uri: str, name: str) -> "LoopDataset":
-        """Open the data set of a home, or make it."""
+        """Open the data set of a home, or make it; one that is behind the files of its home is brought up to them.
+
+        Raises:
+            DatabaseError: If the data set of this name is somebody else's.
+        """
         prepare(home, database_uri)
         import fiftyone as fo
 
         dataset = fo.load_dataset(name) if fo.dataset_exists(name) else fo.Dataset(name, persistent=True)
+        refuse_of_others(dataset, home)
         if not dataset.has_field(Field.SAMPLE_ID):
             dataset.add_sample_field(Field.SAMPLE_ID, fo.StringField)
             dataset.create_index(Field.SAMPLE_ID, unique=True)
+        follow(dataset, home)
         return cls(dataset)
 
     @classmethod
     def anew(cls, home: Home, database_uri: str, name: str) -> "LoopDataset":
-        """Drop the data set of a home, and make it again with nothing in it."""
+        """Drop the data set of a home, and make it again with nothing in it.
+
+        Raises:
+            DatabaseError: If the data set of this name is somebody else's.
+        """
         prepare(home, database_uri)
         import fiftyone as fo
 
         if fo.dataset_exists(name):
+            refuse_of_others(fo.load_dataset(name), home)
             fo.delete_dataset(name)
         return cls.open(home, database_uri, name)
 

@@ -15,6 +15,7 @@ from labelloop.adapters.files.tables import read_frame, write_frame
 from labelloop.core import vocabulary
 from labelloop.core.annotation import TaskContent, content_hash
 from labelloop.core.label_version import LabelVersion, project
+from labelloop.core.looked import versions_of_tasks
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
 from labelloop.core.source_labels import boxes_alone, training_boxes
@@ -71,7 +72,9 @@ class Ledger:
 
     def source_labels(self) -> pd.DataFrame:
         """Boxes a detector may learn from the source: sample_id, label, x1, y1, x2, y2; the hidden truth in replay."""
-        return read_frame(self.root / "source_labels.parquet", PREPARE)
+        boxes = read_frame(self.root / "source_labels.parquet", PREPARE)
+        schema = self.schema_or_none()
+        return boxes.assign(label=boxes["label"].map(schema.current)) if schema and schema.renamed else boxes
 
     def save_source_labels(self, boxes: pd.DataFrame) -> None:
         """Replace the boxes of the source."""
@@ -156,8 +159,11 @@ class Ledger:
         write_json(self.root / kind / f"{name}.json", value)
 
     def manifest(self, batch: str) -> pd.DataFrame:
-        """Rows of a batch: rank, sample_id, source, score, reason."""
-        return pd.DataFrame(self.read("batches", batch)["rows"], columns=MANIFEST_COLUMNS)
+        """Rows of a batch: rank, sample_id, source, score, reason; also part where rows were added later."""
+        rows = self.read("batches", batch)["rows"]
+        later = any("part" in row for row in rows)
+        manifest = pd.DataFrame(rows, columns=[*MANIFEST_COLUMNS, "part"] if later else MANIFEST_COLUMNS)
+        return manifest.assign(part=manifest["part"].fillna(1).astype(int)) if later else manifest
 
     def selected(self, before: str = "") -> set[str]:
         """Ids of all samples that are in some batch of the loop, or in one before an iteration."""
@@ -166,14 +172,20 @@ class Ledger:
         return {sample_id for ids in rows for sample_id in ids}
 
     def label_version(self, batch: str) -> LabelVersion:
-        """Current labels of a batch: the stored raw shapes, projected with the classes of that time.
+        """Current labels of a batch: the stored raw shapes, projected with the classes of that time, named as today.
 
         Raises:
             MissingStateError: If the labels of the batch were not taken back yet.
         """
         stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
         contents = [TaskContent.from_dict(content) for content in stored["contents"]]
-        return project(contents, stored["sample_of"], Schema.from_dict(stored["schema"]))
+        schema = self.schema().at(Schema.from_dict(stored["schema"]).version)
+        return project(contents, stored["sample_of"], schema, stored.get("looked_for"))
+
+    def contents(self, batch: str) -> tuple[list[TaskContent], dict[str, str]]:
+        """The tasks of a batch as they were last taken back, and the sample of each frame name."""
+        stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
+        return [TaskContent.from_dict(content) for content in stored["contents"]], stored["sample_of"]
 
     def revision(self, batch: str) -> str:
         """Revision of the current labels of a batch."""
@@ -201,15 +213,22 @@ class Ledger:
         """
         schema = self.schema()
         drawn = [content.revision for content in contents]
-        revision = content_hash([drawn, list(schema.classes)])
+        looked_for = versions_of_tasks(self.read_or_none("tasks", batch), schema.version)
+        revision = content_hash([drawn, len(schema.classes)])  # a class of another name is the same class
         record = {"revision": revision, "drawn": content_hash(drawn)}
         if self.read_or_none("labels", batch) == record and self.label_file(batch, revision).is_file():
             return False
-        project(contents, sample_of, schema)  # refuses before anything is written
+        project(contents, sample_of, schema, looked_for)  # refuses before anything is written
         stored = {"contents": [asdict(content) for content in contents], "sample_of": dict(sample_of)}
-        write_json(self.label_file(batch, revision), stored | {"schema": schema.to_dict()})
+        stored |= {"schema": schema.to_dict(), "looked_for": looked_for}
+        write_json(self.label_file(batch, revision), stored)
         self.write("labels", batch, record)
         return True
+
+    def relabels(self) -> list[str]:
+        """Batches of labelled images that people go through again, in order."""
+        found = (self.root / "batches").glob(f"{vocabulary.RELABEL}-*.json")
+        return sorted((path.stem for path in found), key=lambda name: int(name.rpartition("-")[2]))
 
     def labelled_batches(self, up_to: str) -> list[str]:
         """Iterations up to and with `up_to` whose labels are back."""
@@ -222,26 +241,29 @@ class Ledger:
 
     def predictions(self, iteration: str) -> pd.DataFrame:
         """What the model of an iteration predicted on val: sample_id, label, x1, y1, x2, y2, score."""
-        return read_frame(self.root / "predictions" / f"{iteration}.parquet", _FIRST["reports"].format(name=iteration))
+        found = read_frame(self.root / "predictions" / f"{iteration}.parquet", _FIRST["reports"].format(name=iteration))
+        schema = self.schema_or_none()
+        return found.assign(label=found["label"].map(schema.current)) if schema and schema.renamed else found
 
     def save_predictions(self, iteration: str, predictions: pd.DataFrame) -> None:
         """Write the predictions of an iteration."""
         write_frame(self.root / "predictions" / f"{iteration}.parquet", predictions)
 
     def reports(self) -> pd.DataFrame:
-        """One row per evaluated iteration, in order: iteration, labels_used, map50, map50_95, seconds."""
+        """One row per evaluated iteration, in order: iteration, labels_used, map50, map50_95, seconds, yardstick."""
         rows = [report for it in self.iterations() if (report := self.read_or_none("reports", it))]
         return pd.DataFrame(rows, columns=REPORT_COLUMNS)
 
 
 MANIFEST_COLUMNS = ["rank", "sample_id", "source", "score", "reason"]
-REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds"]
+REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds", "yardstick"]
 
 # Kinds of small records, and what to run when one is missing.
 _FIRST = {
     "batches": "Run the job next_batch for {name} first.",
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
     "pulled": PREPARE,
+    "splits": PREPARE,
     "labels": "Annotate the tasks of {name} in CVAT, then run label_loop (take_holdout for the hold-out).",
     "verdicts": "Materialise annotated_batch of {name} with its checks first: job label_loop or take_batch.",
     "models": "Run the job label_loop for {name} first.",

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +46,9 @@ def learning_curve(turns: Sequence[Turn]) -> Safe:
         _series([(x(t.labels_used), y(t.map50)) for t in turns], [f"{t.map50:.3f}" for t in turns], 0),
         _series([(x(t.labels_used), y(t.map50_95)) for t in turns], [f"{t.map50_95:.3f}" for t in turns], 1),
     ]
+    # Left and right of such a line the figures do not compare: val had other images or classes.
+    breaks = [(x(a.labels_used) + x(b.labels_used)) / 2 for a, b in pairwise(turns) if a.yardstick != b.yardstick]
+    lines += [tag("g", tag("title", "val changed"), _line(at, TOP, at, HEIGHT - BOTTOM, "break")) for at in breaks]
     title = _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, "labels used, hold-out included", class_="axis")
     return _svg("Learning curve: mAP over labels", *grid, *names, *lines, title)
 

@@ -4,7 +4,7 @@ from labelloop.adapters.report.charts import batch_map, class_bars, colours_of, 
 from labelloop.adapters.report.markup import Safe, join, table, tag
 from labelloop.adapters.report.pictures import failure_grid
 from labelloop.adapters.report.story import Story
-from labelloop.core.summary import TURN_COLUMNS, turn_rows
+from labelloop.core.summary import TURN_COLUMNS, footnote, turn_rows
 
 
 def render(story: Story) -> str:
@@ -32,6 +32,7 @@ def _sections(story: Story) -> list[Safe]:
             legend({"mAP50": "s0", "mAP50-95": "s1"}),
             learning_curve(story.turns),
             table(TURN_COLUMNS, turn_rows(story.turns)),
+            *([tag("p", footnote(story.turns), class_="about")] if footnote(story.turns) else []),
         ]
         found.append(_section("Learning curve", "How good the model of each iteration is on val.", *curve))
     if not story.class_counts.empty:

@@ -1,6 +1,7 @@
 """How good a model is on labelled images, by ultralytics' own measure."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,9 @@ class DetectionMetrics:
         }
 
 
-def evaluate(weights: Path, data: Path, *, imgsz: int, device: str, folder: Path) -> DetectionMetrics:
+def evaluate(
+    weights: Path, data: Path, *, imgsz: int, device: str, folder: Path, renamed: Mapping[str, str] | None = None
+) -> DetectionMetrics:
     """Validate a model on the `val` part of a layout.
 
     Args:
@@ -68,6 +71,7 @@ def evaluate(weights: Path, data: Path, *, imgsz: int, device: str, folder: Path
         imgsz: Side of the square image the network sees, in pixels.
         device: `auto`, `cpu`, `0`, …
         folder: For what ultralytics writes meanwhile.
+        renamed: Today's name of a class by the one the model may have learnt.
 
     Raises:
         ModelError: If the model's classes are not those of the layout, or an image cannot be read.
@@ -75,7 +79,7 @@ def evaluate(weights: Path, data: Path, *, imgsz: int, device: str, folder: Path
     started = time.monotonic()
     names = read_classes(data)
     model: Any = load(weights)
-    class_names(model, names, weights)
+    class_names(model, names, weights, renamed)
     model.add_callback("on_val_start", lambda val: require_all_read(data, "val", val.dataloader.dataset.im_files))
     found = model.val(
         validator=_counting_validator(names), data=str(data), split="val", imgsz=imgsz, device=pick_device(device),

@@ -1,6 +1,6 @@
 """Predictions in bulk, as one frame."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ BATCH = 16  # images in one pass
 REPORTS = 20  # how often at most on_progress is told
 
 
-def predict(
+def predict(  # noqa: PLR0913  one call for all that decides what is found
     weights: Path,
     images: Sequence[tuple[str, Path]],
     classes: Sequence[str],
@@ -27,6 +27,7 @@ def predict(
     imgsz: int,
     device: str,
     on_progress: Callable[[int, int], None],
+    renamed: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Predict on images.
 
@@ -37,6 +38,7 @@ def predict(
         confidence: Predictions below this are left out.
         imgsz: Side of the square the network sees, in pixels.
         device: `auto`, `cpu`, `0`, …
+        renamed: Today's name of a class by the one the model may have learnt.
         on_progress: Told how many of how many images are done, now and then.
 
     Returns:
@@ -47,7 +49,7 @@ def predict(
         ModelError: If the model's classes are not those of the schema, or an image cannot be read.
     """
     model: Any = load(weights)
-    names = class_names(model, classes, weights)
+    names = class_names(model, classes, weights, renamed)
     settings = {"conf": confidence, "imgsz": imgsz, "device": pick_device(device), "verbose": False, "save": False}
     frames: dict[int, pd.DataFrame] = {}
     for rows in _batches([path for _, path in images]):

@@ -6,7 +6,7 @@ import logging
 import re
 import shutil
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +96,16 @@ def load(start: Path | str) -> Any:
     return model
 
 
-def class_names(model: Any, classes: Sequence[str], weights: Path) -> list[str]:
-    """Names of a model's classes; the schema may have grown since it was trained.
+def class_names(
+    model: Any, classes: Sequence[str], weights: Path, renamed: Mapping[str, str] | None = None
+) -> list[str]:
+    """Today's names of a model's classes; the schema may have grown since it was trained, and names may have changed.
 
     Raises:
         ModelError: If they are not how the schema begins.
     """
-    names = [model.names[number] for number in sorted(model.names)]
+    learnt = [model.names[number] for number in sorted(model.names)]
+    names = [(renamed or {}).get(name, name) for name in learnt]
     if names != list(classes[: len(names)]):
         raise ModelError(
             f"{weights} knows the classes {', '.join(names)}, the schema has {', '.join(classes)}",

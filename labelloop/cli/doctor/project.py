@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
 from labelloop.adapters.child import ask
-from labelloop.adapters.embedding import VERSIONS
 from labelloop.adapters.files.ledger import Ledger
 from labelloop.adapters.yolo import weights as yolo_weights
 from labelloop.cli.doctor.surroundings import Surroundings
-from labelloop.core.findings import Finding, ok, warning
+from labelloop.core.findings import Finding, missing, ok, warning
 
 
 def labelloop_yaml(around: Surroundings) -> Iterator[Finding]:
@@ -34,14 +33,20 @@ def weights(around: Surroundings) -> Iterator[Finding]:
 
 
 def embeddings(around: Surroundings) -> Iterator[Finding]:
-    """The provider of embeddings, and whether the vectors that are there are of its version."""
+    """The provider of embeddings, and whether the vectors that are there are those it would make."""
     if around.settings is None or around.home is None:
         return
-    provider = around.settings.embeddings.provider
-    stored = Ledger(around.home).embedding_version(provider)
-    if stored is not None and stored != VERSIONS[provider]:
-        detail = f"the vectors are of {provider} {stored}, which is {VERSIONS[provider]} by now"
+    wanted = around.settings.embeddings
+    file = {"yolo": wanted.model, "torch": wanted.model, "timm": wanted.weights}.get(wanted.provider, "")
+    if file and file not in yolo_weights.PACKAGED and not (around.home.project / file).is_file():
+        yield missing("embeddings", f"{around.home.project / file} does not exist", "Correct labelloop.yaml.")
+        return
+    record = Ledger(around.home).vectors.record_or_none(wanted.provider)
+    made_by = record.get("recipe", wanted.recipe) if record else None
+    if made_by not in (None, wanted.recipe):
+        detail = "the vectors that are there were made with other settings"
         yield warning("embeddings", detail, "Run the job prepare_pool, which computes them anew.")
         return
-    told = "computed by prepare_pool" if stored is None else "vectors are there"
-    yield ok("embeddings", f"{VERSIONS[provider]}: {told}")
+    yield ok(
+        "embeddings", f"{wanted.provider}: {'computed by prepare_pool' if made_by is None else 'vectors are there'}"
+    )

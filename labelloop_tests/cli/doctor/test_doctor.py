@@ -264,8 +264,9 @@ def test_weights_that_are_there_are_loaded_to_see_whether_they_can_be(project, c
     assert ("cannot be loaded" if content else "5 classes") in finding.detail
 
 
-def test_vectors_of_another_version_of_the_provider_are_told(project):
-    write_json(project / ".labelloop" / "embeddings" / "hog_hsv.json", {"version": "hog_hsv-0"})
+def test_vectors_made_with_other_settings_are_told(project):
+    recipe = {"provider": "hog_hsv", "imgsz": 96}
+    write_json(project / ".labelloop" / "embeddings" / "hog_hsv.json", {"version": "1", "recipe": recipe})
     finding = the_only(found(project, "embeddings"))
     assert finding.level is Level.WARNING
     assert "prepare_pool" in finding.remedy

@@ -1,0 +1,101 @@
+"""Relabel: labelled images go to people again, for classes that were appended since."""
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from labelloop.core.annotation import content_hash
+from labelloop.core.label_version import LabelVersion
+from labelloop.core.vocabulary import Split
+from labelloop.resources import relabelling
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.links import links
+from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.relabelled import show_relabels
+from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
+from labelloop.resources.tables import table
+
+
+class RelabelConfig(dg.Config):
+    """What to look for, and where."""
+
+    relabel_for: list[str] = Field(
+        default=[], description="Classes to look for; empty: relabel_for of labelloop.yaml, or all that were appended."
+    )
+    split: str = Field(default="", description="val, golden or pool; empty: all three.")
+
+
+@dg.asset(
+    group_name="pool", owners=OWNERS, kinds={"cvat"}, deps=["annotated_holdout"], retry_policy=CVAT_RETRIES,
+    output_required=False,
+)  # fmt: skip
+@stage
+def relabel_batch(
+    context: dg.AssetExecutionContext, config: RelabelConfig, project: ProjectResource, cvat: CvatResource
+) -> dg.MaterializeResult | None:
+    """Labelled images on which nobody has looked for an appended class, in CVAT tasks of their own.
+
+    What is known to be on them is drawn already, so that people only add the new class. val comes first to mind:
+    before it was gone through, the new class is no part of mAP. Running again finds the same tasks.
+    """
+    now = project.current
+    classes = config.relabel_for or now.settings.relabel_for
+    splits = [Split(config.split)] if config.split else list(relabelling.SPLITS)
+    relabelling.choose(now, classes, splits)
+    sent = relabelling.send(now, cvat, context.log.info)
+    if not sent:
+        context.log.info("people have looked for every class on every labelled image")
+        return None
+    ids = [sample_id for each in sent for sample_id in now.ledger.manifest(each.batch)["sample_id"]]
+    tasks = {"project_url": sent[0].tasks["project_url"], "tasks": [t for each in sent for t in each.tasks["tasks"]]}
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash(ids)),
+        metadata={
+            "dagster/row_count": len(ids), "batches": table(relabelling.as_table(now)),
+            "shapes drawn for people now": sum(each.carried for each in sent),
+            "shapes that could not be": sum(each.left_behind for each in sent), **links(now, tasks),
+        },
+    )  # fmt: skip
+
+
+@dg.asset(
+    group_name="pool", owners=OWNERS, kinds={"cvat", "fiftyone"}, deps=["relabel_batch"], retry_policy=CVAT_RETRIES
+)
+@stage
+def annotated_relabel(
+    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource, cvat: CvatResource
+) -> dg.MaterializeResult:
+    """What people said the second time: the labels that count for these images from now on.
+
+    Every batch that people are done with is taken back as a label version of its own; those of before stay as they
+    are. Models are measured again where val is among them.
+    """
+    now = project.current
+    done = relabelling.complete(now, cvat)
+    versions = {name: _take(context, now, cvat, name) for name in done}
+    with dataset.writing(now, context.log.info) as loop:
+        show_relabels(now, loop)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash([now.ledger.revision(name) for name in done])),
+        metadata={
+            "dagster/row_count": sum(len(version.boxes) for version in versions.values()),
+            "batches": table(relabelling.as_table(now)),
+            "received, stored, set aside": table(_joined({n: v.census for n, v in versions.items()})),
+            "set aside": table(_joined({n: v.quarantined for n, v in versions.items()})),
+        },
+    )
+
+
+def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str) -> LabelVersion:
+    tasks = now.ledger.read("tasks", batch)["tasks"]
+    sample_of = {name: sample_id for task in tasks for name, sample_id in task["frames"].items()}
+    contents = cvat.take(now, batch, context.log.info)
+    relabelling.refuse_lost(now, batch, [sample_of.get(f.name, "") for content in contents for f in content.frames])
+    if not now.ledger.save_labels(batch, contents, sample_of):
+        context.log.info(f"{batch}: nothing has changed since the labels were last taken")
+    return now.ledger.label_version(batch)
+
+
+def _joined(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([frame.assign(batch=name) for name, frame in frames.items()], ignore_index=True)
