@@ -61,6 +61,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     type TEXT NOT NULL DEFAULT 'annotation', assignee_id INTEGER, created_date TEXT NOT NULL,
     updated_date TEXT NOT NULL, chunks_updated_date TEXT NOT NULL, assignee_updated_date TEXT
 );
+CREATE TABLE IF NOT EXISTS ground_truth (id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL, frames TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS jobs_of_task ON jobs (task_id);
 CREATE TABLE IF NOT EXISTS shapes (
     id INTEGER PRIMARY KEY AUTOINCREMENT, job_id INTEGER NOT NULL, label_id INTEGER NOT NULL, frame INTEGER NOT NULL,

@@ -286,3 +286,32 @@ def test_a_backup_holds_pictures_and_annotations(stage: Stage) -> None:
             "annotations.json", "data/B.jpg", "data/a.jpg", "data/c.jpg", "task.json",
         ]  # fmt: skip
         assert b'"rectangle"' in archive.read("annotations.json")
+
+
+def test_a_ground_truth_job_counts_and_blocks_and_keeps_its_annotations_to_itself(stage: Stage) -> None:
+    for job in stage.jobs:
+        stage.api.call("PATCH", f"/api/jobs/{job['id']}", json={"stage": "acceptance", "state": "completed"})
+    stage.put(rectangle(stage.label))
+    spec = {"type": "ground_truth", "task_id": stage.task, "frame_selection_method": "manual", "frames": [0, 2]}
+    made = stage.api.call("POST", "/api/jobs", json=spec)
+    assert (made.status_code, made.json()["frame_count"], made.json()["type"]) == (201, 2, "ground_truth")
+    assert stage.api.call("POST", "/api/jobs", json=spec).status_code == 400
+    task = stage.api.get(f"/api/tasks/{stage.task}").json()
+    assert (task["status"], task["jobs"]["count"], task["validation_mode"]) == ("annotation", 3, "gt")
+    path = f"/api/jobs/{made.json()['id']}"
+    assert stage.api.get(f"{path}/data/meta").json()["included_frames"] == [0, 2]
+    stage.api.call("PUT", f"{path}/annotations", json={"shapes": [rectangle(stage.label), rectangle(stage.label)]})
+    assert len(stage.api.get(stage.annotations).json()["shapes"]) == 1
+    assert len(stage.api.get(f"{path}/annotations").json()["shapes"]) == 2
+    annotated = next(job for job in stage.jobs if job["type"] == "annotation")
+    assert stage.api.call("DELETE", f"/api/jobs/{annotated['id']}").status_code == 400
+    assert stage.api.call("DELETE", path).status_code == 204
+    assert stage.api.get(f"/api/tasks/{stage.task}").json()["status"] == "completed"
+
+
+@pytest.mark.parametrize("change", [
+    {"type": "annotation"}, {"frame_selection_method": "guess"}, {"frames": [99]}, {"frames": []}, {"task_id": 99999},
+])  # fmt: skip
+def test_a_ground_truth_job_that_makes_no_sense_is_refused(stage: Stage, change: dict) -> None:
+    spec = {"type": "ground_truth", "task_id": stage.task, "frame_selection_method": "manual", "frames": [0], **change}
+    assert stage.api.call("POST", "/api/jobs", json=spec).status_code == 400

@@ -65,7 +65,7 @@ def _images(store: Store, task: Row, job: Row | None, specs: annotation.Specs) -
     data = store.first("data", id=task["data_id"]) if task["data_id"] is not None else None
     if data is None or not data["size"]:
         raise AttributeError(NO_DATA)
-    jobs = [job] if job else store.find("jobs", order="start_frame, id", task_id=task["id"])
+    jobs = [job] if job else store.find("jobs", order="start_frame, id", task_id=task["id"], type="annotation")
     rows = {kind: [row for one in jobs for row in store.find(kind, job_id=one["id"])] for kind in annotation.KINDS}
     drawn = annotation.read(rows, specs)
     shapes = drawn["shapes"] + [shape for track in drawn["tracks"] for shape in _keyframes(track)]

@@ -26,10 +26,11 @@ GONE = (
 
 
 def of_task(call: Call) -> Annotations:
-    """The annotations of the task in the path."""
+    """The annotations of the task in the path, without those of its ground truth."""
     task = lookup.task(call)
     size = lookup.data(call.store, task)["size"]
-    return Annotations(call.store, task, call.store.find("jobs", order="start_frame, id", task_id=task["id"]), size)
+    jobs = call.store.find("jobs", order="start_frame, id", task_id=task["id"], type="annotation")
+    return Annotations(call.store, task, jobs, size)
 
 
 def of_job(call: Call) -> Annotations:

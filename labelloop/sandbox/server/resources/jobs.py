@@ -7,17 +7,18 @@ from typing import Any
 from starlette.responses import Response
 
 from labelloop.sandbox.server import clock, validation
-from labelloop.sandbox.server.errors import forbidden, invalid
+from labelloop.sandbox.server.errors import bad_field, forbidden, invalid
 from labelloop.sandbox.server.filters import Terms, select
 from labelloop.sandbox.server.hooks import events
 from labelloop.sandbox.server.paging import paginated
-from labelloop.sandbox.server.replies import json_reply
+from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
 from labelloop.sandbox.server.rules import permissions, status
 from labelloop.sandbox.server.serializers import job
 from labelloop.sandbox.server.store import Row, Store
 
+GROUND_TRUTH = "ground_truth"
 WRITABLE = frozenset({"assignee", "stage", "state"})
 
 
@@ -56,22 +57,65 @@ def patch(call: Call) -> Response:
 
 
 def create(call: Call) -> Response:
-    """CVAT makes ground truth jobs of frames this way; the sandbox has none.
+    """Make the ground truth job of a task: frames that are annotated once more, for comparison.
 
     Raises:
-        Refusal: 400.
+        Refusal: 400, when it is no such job, there is one already, or its frames are none of the task's.
     """
-    raise invalid(f"The sandbox makes no jobs of type {call.fields().get('type')!r}")
+    fields = call.fields()
+    validation.choice(fields, "type", (GROUND_TRUTH,), "")
+    task = call.store.first("tasks", id=validation.integer(fields, "task_id"))
+    if task is None:
+        raise bad_field("task_id", validation.REQUIRED)
+    if not permissions.of_task(call.store, call.user, task):
+        raise forbidden()
+    if call.store.count("ground_truth", task_id=task["id"]):
+        raise invalid(f"Task with id {task['id']} already has a ground truth job")
+    size, moment = lookup.data(call.store, task)["size"], clock.now()
+    frames = _chosen(fields, size)
+    with call.store.transaction():
+        job_id = call.store.insert(
+            "jobs", task_id=task["id"], start_frame=0, stop_frame=size - 1, type=GROUND_TRUTH,
+            created_date=moment, updated_date=moment, chunks_updated_date=moment,
+        )  # fmt: skip
+        call.store.insert("ground_truth", id=job_id, task_id=task["id"], frames=frames)
+        status.refresh_task(call.store, task["id"])
+    body = job.job(call.store.find("jobs", id=job_id)[0], call.store, call.base)
+    return json_reply(body, 201, headers={"Location": body["url"]})
 
 
 def delete(call: Call) -> Response:
-    """CVAT deletes ground truth jobs only.
+    """Delete a ground truth job with its annotations.
 
     Raises:
-        Refusal: 400.
+        Refusal: 400 for any other job.
     """
-    lookup.job(call)
-    raise invalid("Only ground truth jobs can be removed")
+    row = lookup.job(call)
+    if row["type"] != GROUND_TRUTH:
+        raise invalid("Only ground truth jobs can be removed")
+    if not permissions.manages_job(call.store, call.user, row):
+        raise forbidden()
+    with call.store.transaction():
+        for table in ("shapes", "tags", "tracks"):
+            call.store.delete(table, job_id=row["id"])
+        for table in ("jobs", "ground_truth"):
+            call.store.delete(table, id=row["id"])
+        status.refresh_task(call.store, row["task_id"])
+    return empty_reply(204)
+
+
+def _chosen(fields: Row, size: int) -> list[int]:
+    """The frames of a ground truth job: those that are named, or so many, spread evenly."""
+    validation.choice(fields, "frame_selection_method", ("manual", "random_uniform"), "")
+    if fields["frame_selection_method"] == "manual":
+        frames = fields.get("frames") or []
+        if not frames or not all(isinstance(number, int) and 0 <= number < size for number in frames):
+            raise invalid("Incorrect frame numbers")
+        return sorted(set(frames))
+    count = validation.integer(fields, "frame_count", least=1) or 1
+    if count > size:
+        raise invalid(f"The number of frames requested ({count}) must be not be greater than {size}")
+    return [number * size // count for number in range(count)]
 
 
 def terms(store: Store) -> Terms:

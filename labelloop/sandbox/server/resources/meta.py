@@ -26,7 +26,8 @@ def of_job(call: Call) -> Response:
     """The frames of a job."""
     job = lookup.job(call)
     data = lookup.data(call.store, lookup.task_of(call.store, job))
-    return _answer(call, data, job["start_frame"], job["stop_frame"], job["chunks_updated_date"])
+    included = call.store.first("ground_truth", id=job["id"])
+    return _answer(call, data, job["start_frame"], job["stop_frame"], job["chunks_updated_date"], included)
 
 
 def patch_task(call: Call) -> Response:
@@ -60,6 +61,8 @@ def _delete_frames(call: Call, row: Row, data: Row, frames: range) -> None:
         status.touch_task(call.store, row)
 
 
-def _answer(call: Call, data: Row, start: int, stop: int, chunks_updated: str | None) -> Response:
+def _answer(
+    call: Call, data: Row, start: int, stop: int, chunks_updated: str | None, included: Row | None = None
+) -> Response:
     frames = call.store.find("frames", order="number", data_id=data["id"])[start : stop + 1]
-    return json_reply(task.meta(data, frames, start, stop, chunks_updated))
+    return json_reply(task.meta(data, frames, start, stop, chunks_updated, included))

@@ -108,7 +108,8 @@ def remove(world: World, row: Row) -> None:
         for job in store.find("jobs", task_id=row["id"]):
             for table in ("shapes", "tags", "tracks"):
                 store.delete(table, job_id=job["id"])
-        store.delete("jobs", task_id=row["id"])
+        for table in ("jobs", "ground_truth"):
+            store.delete(table, task_id=row["id"])
         for label in store.find("labels", task_id=row["id"], parent_id=None):
             labels.delete(store, label)
         if row["data_id"] is not None:

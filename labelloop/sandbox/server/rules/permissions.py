@@ -9,8 +9,10 @@ from labelloop.sandbox.server.store import Row, Store
 
 def of_project(store: Store, user: Row, project_id: int | None) -> bool:
     """Whether somebody may see and change a project."""
+    if user["is_superuser"]:
+        return True
     project = store.first("projects", id=project_id) if project_id is not None else None
-    return bool(user["is_superuser"]) or (project is not None and _concerned(user, project))
+    return project is not None and _concerned(user, project)
 
 
 def of_task(store: Store, user: Row, task: Row) -> bool:
@@ -25,12 +27,16 @@ def of_job(store: Store, user: Row, job: Row) -> bool:
 
 def manages_job(store: Store, user: Row, job: Row) -> bool:
     """Whether somebody may say who works on a job, and at which stage it is."""
+    if user["is_superuser"]:
+        return True
     task = store.first("tasks", id=job["task_id"])
     return task is not None and of_task(store, user, task)
 
 
 def of_label(store: Store, user: Row, label: Row) -> bool:
     """Whether somebody may see a label: that of a project or task, or of a task with a job for them."""
+    if user["is_superuser"]:
+        return True
     if label["project_id"] is not None:
         tasks = store.find("tasks", project_id=label["project_id"])
         allowed = of_project(store, user, label["project_id"])

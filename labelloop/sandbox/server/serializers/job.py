@@ -9,6 +9,8 @@ def job(row: Row, store: Store, base: str) -> Row:
     """A job: a range of frames of its task with a stage and a state."""
     task = store.rows("SELECT * FROM tasks WHERE id = ?", [row["task_id"]])[0]
     data = store.rows("SELECT * FROM data WHERE id = ?", [task["data_id"]])[0]
+    frames = row["stop_frame"] - row["start_frame"] + 1
+    chosen = store.first("ground_truth", id=row["id"])
     return {
         "url": f"{base}/api/jobs/{row['id']}",
         "id": row["id"],
@@ -22,7 +24,7 @@ def job(row: Row, store: Store, base: str) -> Row:
         "stage": row["stage"],
         "state": row["state"],
         "mode": task["mode"],
-        "frame_count": row["stop_frame"] - row["start_frame"] + 1,
+        "frame_count": len(chosen["frames"]) if chosen else frames,
         "start_frame": row["start_frame"],
         "stop_frame": row["stop_frame"],
         "data_chunk_size": data["chunk_size"],

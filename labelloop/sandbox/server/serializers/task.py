@@ -55,13 +55,18 @@ def _tail(row: Row, store: Store, base: str) -> Row:
         "jobs": {**counts, "url": f"{base}/api/jobs?task_id={row['id']}"},
         "labels": {"url": f"{base}/api/labels?task_id={row['id']}"},
         "assignee_updated_date": row["assignee_updated_date"],
-        "validation_mode": None,
+        "validation_mode": "gt" if store.count("ground_truth", task_id=row["id"]) else None,
         "consensus_enabled": False,
     }
 
 
-def meta(data: Row, frames: Sequence[Row], start: int, stop: int, chunks_updated: str | None) -> Row:
-    """The frames `start` to `stop` of a task's data; the range is given in numbers of the source."""
+def meta(
+    data: Row, frames: Sequence[Row], start: int, stop: int, chunks_updated: str | None, included: Row | None = None
+) -> Row:
+    """The frames `start` to `stop` of a task's data; the range is given in numbers of the source.
+
+    A ground truth job has only some of them, which are `included`.
+    """
     step, first = data["frame_step"], data["start_frame"]
     return {
         "chapters": None,
@@ -74,7 +79,7 @@ def meta(data: Row, frames: Sequence[Row], start: int, stop: int, chunks_updated
         "frame_filter": data["frame_filter"],
         "frames": [_frame(frame) for frame in frames],
         "deleted_frames": [number for number in data["deleted_frames"] if start <= number <= stop],
-        "included_frames": None,
+        "included_frames": included["frames"] if included else None,
         "storage": "local",
         "cloud_storage_id": None,
     }
