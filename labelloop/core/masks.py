@@ -90,7 +90,8 @@ def mask_in_box(detail: Mapping[str, Any], corners: Sequence[float]) -> Mask | N
         return None
     whole = np.zeros((height, width), dtype=bool)
     for ring in detail["rings"]:
-        whole |= polygon2mask((height, width), [(y - top, x - left) for x, y in ring])
+        # A pixel belongs to an outline when its centre, half a pixel in, does.
+        whole |= polygon2mask((height, width), [(y - top - 0.5, x - left - 0.5) for x, y in ring])
     return whole
 
 

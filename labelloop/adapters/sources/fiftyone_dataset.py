@@ -61,9 +61,9 @@ def read(root: Path, settings: SourceSettings) -> Source:
 def _samples(root: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads((root / SAMPLES).read_text("utf-8-sig"))["samples"]
+        return [sample for sample in content if isinstance(sample, dict)]
     except DAMAGE as error:
         raise ConfigError(f"source.path: {root / SAMPLES} is not FiftyOne's: {error}", "Export it anew.") from error
-    return [sample for sample in content if isinstance(sample, dict)]
 
 
 def _metadata(root: Path) -> dict[str, Any]:

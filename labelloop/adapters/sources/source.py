@@ -1,5 +1,7 @@
 """What a source brings, and how a reader puts it together: one damaged entry costs its image, not the data set."""
 
+import csv
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +17,10 @@ from labelloop.core.vocabulary import LabelKind
 BOX_COLUMNS = ["path", "label", *CORNERS]
 
 # What the files of strangers raise while they are read; YAML and JSON errors are ValueErrors.
-DAMAGE = (ParseError, ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, ArithmeticError)
+DAMAGE = (
+    ParseError, ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError, ArithmeticError, EOFError,
+    zlib.error, csv.Error,
+)  # fmt: skip
 
 Size = tuple[float, float]
 

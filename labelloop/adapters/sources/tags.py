@@ -65,7 +65,7 @@ def _rows(path: Path) -> tuple[list[Row], str]:
     text = path.read_text("utf-8-sig")
     if path.suffix.lower() == ".json":
         content = json.loads(text)
-        if isinstance(content, dict) and all(map(_is_tags, content.values())):
+        if isinstance(content, dict) and all(Path(key).suffix and _is_tags(content[key]) for key in content):
             content = [{"path": key, "tags": value} for key, value in content.items()]
         return [row for row in content if isinstance(row, dict)] if isinstance(content, list) else [], ","
     rows = list(csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix.lower() == ".tsv" else ","))
