@@ -16,6 +16,7 @@ from labelloop.adapters.files.home import Home
 from labelloop.definitions import defs
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.detector import DetectorResource
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.sandbox.annotator import HiddenTruth, annotate_open_tasks
 from labelloop.sandbox.scenes.dataset import write_scenes
@@ -32,6 +33,7 @@ class World:
     folder: Path
     instance: dg.DagsterInstance
     cvat: CvatResource = field(default_factory=CvatResource)
+    detector: DetectorResource = field(default_factory=MemorisingDetector)
 
     @property
     def now(self) -> Project:
@@ -74,7 +76,7 @@ class World:
             "project": ProjectResource(config_path=str(self.folder / CONFIG_NAME)),
             "dataset": DatasetResource(),
             "cvat": self.cvat,
-            "detector": MemorisingDetector(),
+            "detector": self.detector,
         }
         # As a tag, the way the terminal gives it: the partition need not be registered.
         tags = {**(own or {}), **({"dagster/partition": iteration} if iteration else {})}
