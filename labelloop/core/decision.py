@@ -9,6 +9,9 @@ from typing import Protocol
 from labelloop.core.vocabulary import UNPARTITIONED, JobName
 
 MOST_TRIES = 3
+# A training goes on where it was killed, so each of these brings it further; but a machine with too little memory
+# would kill it for ever.
+MOST_DEATHS = 9
 
 
 class Act(StrEnum):
@@ -24,6 +27,7 @@ class Outcome(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    DIED = "died"  # in the middle of a step: its process was killed, or the machine went down
     CANCELLED = "cancelled"
 
 
@@ -91,7 +95,7 @@ def alarm(why: str) -> Decision:
 
 
 def request(job: JobName, batch: str, revision: str, why: str, runs: Runs) -> Decision:
-    """A run with its number, unless somebody is at this work already or it has failed too often."""
+    """A run with its number, unless somebody is at this work already or it has failed, or was killed, too often."""
     wish = Decision(Act.REQUEST, why, job, batch, revision)
     busy = runs.busy(job, batch)
     if busy:
@@ -99,7 +103,8 @@ def request(job: JobName, batch: str, revision: str, why: str, runs: Runs) -> De
     counted = [run for run in runs.past(job, batch) if run.outcome is not Outcome.CANCELLED]
     # A run that a person starts in between, or another revision, is news: the tries are counted anew.
     tries = list(takewhile(lambda run: run.request == wish.request, counted))
-    if len(tries) >= MOST_TRIES:
+    died = sum(run.outcome is Outcome.DIED for run in tries)
+    if len(tries) - died >= MOST_TRIES or died >= MOST_DEATHS:
         return replace(wish, act=Act.ALARM, why=_given_up(wish, tries))
     return replace(wish, attempt=runs.count(job, wish.request) + 1)
 
@@ -112,9 +117,11 @@ def broken(job: JobName, batch: str, runs: Runs) -> bool:
 
 def _given_up(wish: Decision, tries: Sequence[PastRun]) -> str:
     named = ", ".join(run.run_id[:8] for run in tries)
+    died = sum(run.outcome is Outcome.DIED for run in tries)
+    killed = f"; {died} of them were killed, perhaps for want of memory" if died else ""
     tag = "" if wish.batch in UNPARTITIONED else f""" --tags '{{"dagster/partition": "{wish.batch}"}}'"""
     return (
-        f"{wish.job} of {wish.batch} was tried {len(tries)} times and is not done (runs {named}). Open the newest of "
-        f"these runs, mend what it says, then run it yourself: "
+        f"{wish.job} of {wish.batch} was tried {len(tries)} times and is not done (runs {named}{killed}). Open the "
+        f"newest of these runs, mend what it says, then run it yourself: "
         f"dagster job execute -m labelloop.definitions -j {wish.job}{tag}"
     )

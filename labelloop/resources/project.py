@@ -11,7 +11,7 @@ import numpy as np
 from labelloop.adapters.files import locks
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.ledger import Ledger
-from labelloop.resources.runs import record_process
+from labelloop.resources.runs import record_process, report_dead_runs
 from labelloop.settings.model import Settings
 from labelloop.settings.yaml_file import find_config, load_settings
 
@@ -49,9 +49,15 @@ class ProjectResource(dg.ConfigurableResource):
     config_path: str = ""
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Every run needs the project, so here each tells its process, before its first step begins."""
+        """Every run needs the project, so here each tells its process, before its first step begins.
+
+        It also ends the runs that were killed: where people start everything in a terminal, nobody else does.
+        """
         if context.run is not None and context.instance is not None:
             record_process(context.instance, context.run.run_id)
+            for told in report_dead_runs(context.instance):
+                if context.log is not None:
+                    context.log.warning(told)
 
     @property
     def current(self) -> Project:

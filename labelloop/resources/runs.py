@@ -56,11 +56,19 @@ class RunLog:
         partition = {} if batch in UNPARTITIONED else {PARTITION_TAG: batch}
         wanted = dg.RunsFilter(job_name=job.value, tags=partition, statuses=list(OUTCOMES))
         runs = self._instance.get_runs(wanted, limit=LOOKED_BACK)
-        return [PastRun(run.run_id, run.tags.get(REQUEST_TAG, ""), OUTCOMES[run.status]) for run in runs]
+        return [PastRun(run.run_id, run.tags.get(REQUEST_TAG, ""), self._outcome(run)) for run in runs]
 
     def count(self, job: JobName, request: str) -> int:
         """How many runs there were for a request."""
         return self._instance.get_runs_count(dg.RunsFilter(job_name=job.value, tags={REQUEST_TAG: request}))
+
+    def _outcome(self, run: dg.DagsterRun) -> Outcome:
+        """How a run ended: one that failed with a step begun and not ended did not end by itself."""
+        outcome = OUTCOMES[run.status]
+        if outcome is not Outcome.FAILED:
+            return outcome
+        steps = self._instance.get_run_step_stats(run.run_id)
+        return Outcome.DIED if any(step.start_time and not step.end_time for step in steps) else outcome
 
     @cached_property
     def _unfinished(self) -> Sequence[dg.DagsterRun]:

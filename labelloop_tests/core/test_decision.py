@@ -1,6 +1,6 @@
 import pytest
 
-from labelloop.core.decision import MOST_TRIES, Act, Outcome, PastRun, broken, request
+from labelloop.core.decision import MOST_DEATHS, MOST_TRIES, Act, Outcome, PastRun, broken, request
 from labelloop.core.vocabulary import HOLDOUT, JobName
 from labelloop_tests.core.builders import Told
 
@@ -13,7 +13,7 @@ def run(outcome, revision="r1", number=0):
     return PastRun(f"{number:08x}-long", f"v0@{revision}" if revision else "", outcome)
 
 
-FAILED, CANCELLED, SUCCEEDED = Outcome.FAILED, Outcome.CANCELLED, Outcome.SUCCEEDED
+FAILED, CANCELLED, SUCCEEDED, DIED = Outcome.FAILED, Outcome.CANCELLED, Outcome.SUCCEEDED, Outcome.DIED
 
 
 def test_the_first_run_for_a_revision_is_its_first_attempt():
@@ -57,6 +57,28 @@ def test_cancelled_runs_are_no_failures():
     assert asked(run(FAILED), run(CANCELLED), run(FAILED), run(FAILED)).act is Act.ALARM
 
 
+@pytest.mark.parametrize(
+    ("past", "act"),
+    [
+        ([DIED] * MOST_TRIES, Act.REQUEST),
+        ([DIED] * (MOST_DEATHS - 1), Act.REQUEST),
+        ([DIED] * MOST_DEATHS, Act.ALARM),
+        ([FAILED, DIED, FAILED, DIED, DIED], Act.REQUEST),
+        ([FAILED, DIED, FAILED, DIED, FAILED], Act.ALARM),
+        ([DIED, FAILED, FAILED, FAILED], Act.ALARM),
+    ],
+    ids=["as often as it may fail", "nearly too often", "too often", "with two failures", "with three", "after three"],
+)
+def test_runs_that_were_killed_count_less_and_yet_not_for_ever(past, act):
+    assert asked(*map(run, past)).act is act
+
+
+def test_a_person_is_told_how_many_runs_were_killed():
+    assert f"tried {MOST_DEATHS} times" in asked(*[run(DIED)] * MOST_DEATHS).why
+    assert f"{MOST_DEATHS} of them were killed" in asked(*[run(DIED)] * MOST_DEATHS).why
+    assert "killed" not in asked(*[run(FAILED)] * MOST_TRIES).why
+
+
 def test_the_way_on_has_no_partition_where_there_is_none():
     runs = Told(past=[PastRun("1", "holdout@r1", FAILED)] * 3)
     decision = request(JobName.TAKE_HOLDOUT, HOLDOUT, "r1", "why", runs)
@@ -76,6 +98,7 @@ def test_nothing_is_requested_while_somebody_is_at_it():
         ([run(SUCCEEDED), run(FAILED)], False),
         ([run(FAILED), run(SUCCEEDED)], True),
         ([run(CANCELLED)], True),
+        ([run(DIED)], True),
     ],
 )
 def test_work_is_broken_off_when_its_newest_run_did_not_end_well(past, was):

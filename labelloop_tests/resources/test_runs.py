@@ -8,12 +8,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import StepSuccessData
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.liveness import identity
 from labelloop.core.decision import Outcome
+from labelloop.core.errors import ModelError
 from labelloop.core.vocabulary import HOLDOUT, JobName
 from labelloop.resources import runs
 from labelloop.resources.project import Project, ProjectResource
@@ -184,6 +186,40 @@ def test_what_was_tried_is_told_newest_first_for_one_job_and_batch(instance, hom
     assert RunLog(instance, home).count(JobName.LABEL_LOOP, "v0@r1") == 2
 
 
+@pytest.mark.parametrize(
+    ("events", "outcome"),
+    [
+        (["STEP_START"], Outcome.DIED),
+        (["STEP_START", "STEP_SUCCESS"], Outcome.FAILED),
+        ([], Outcome.FAILED),
+    ],
+    ids=["in a step", "between two", "before the first"],
+)
+def test_a_run_that_failed_in_the_middle_of_a_step_was_killed(instance, home, gone, events, outcome) -> None:
+    run = add(instance, **{PROCESS_TAG: gone})
+    for event in events:
+        data = StepSuccessData(1.0) if event == "STEP_SUCCESS" else None
+        told = dg.DagsterEvent(event, "label_loop", step_key="nothing", event_specific_data=data)
+        instance.report_dagster_event(told, run.run_id)
+    assert len(report_dead_runs(instance)) == 1
+    (past,) = RunLog(instance, home).past(JobName.LABEL_LOOP, "v0")
+    assert past.outcome is outcome
+
+
+def test_a_run_whose_step_failed_was_not_killed(instance, home, project) -> None:
+    @dg.asset
+    @stage
+    def trained_model(context: dg.AssetExecutionContext, project: ProjectResource) -> None:
+        raise ModelError("no weights")
+
+    job = dg.define_asset_job("label_loop", [trained_model])
+    definitions = dg.Definitions([trained_model], jobs=[job], resources={"project": project})
+    definitions.get_job_def("label_loop").execute_in_process(
+        instance=instance, tags={PARTITION_TAG: "v0"}, raise_on_error=False
+    )
+    assert [past.outcome for past in RunLog(instance, home).past(JobName.LABEL_LOOP, "v0")] == [Outcome.FAILED]
+
+
 # -- what a stage does ----------------------------------------------------------------------------------------
 
 
@@ -208,6 +244,17 @@ def test_a_stage_holds_its_lock_and_its_run_tells_its_process(instance, project)
     assert seen["tags"][PROCESS_TAG] == identity()
     assert "is at holdout_batch" in seen["busy"]
     assert RunLog(dg.DagsterInstance.ephemeral(), project.current.home).busy(JobName.SEND_HOLDOUT, HOLDOUT) == ""
+
+
+def test_a_run_first_ends_those_that_were_killed(instance, project, gone) -> None:
+    run = add(instance, **{PROCESS_TAG: gone})
+
+    @dg.asset
+    @stage
+    def holdout_batch(context: dg.AssetExecutionContext, project: ProjectResource) -> None: ...
+
+    assert dg.materialize([holdout_batch], instance=instance, resources={"project": project}).success
+    assert status_of(instance, run) is NOW.FAILURE
 
 
 def test_an_iteration_that_dagster_has_not_heard_of_is_registered_when_the_project_has_it(instance, project) -> None:
