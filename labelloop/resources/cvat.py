@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 import pandas as pd
-from pydantic import PrivateAttr
 
 from labelloop.adapters import dagster_servers, sandbox_server
 from labelloop.adapters.cvat import access, client, names, projects, pull, push
@@ -25,18 +24,15 @@ class CvatResource(dg.ConfigurableResource):
     """One long-lived connection to the CVAT of the project: the sandbox's own, or the one of the environment."""
 
     timeout_s: float = 60.0
-    _server: client.CvatServer | None = PrivateAttr(default=None)
 
     def server(self, project: Project) -> client.CvatServer:
-        """The connected server; the sandbox's is started when it is not running.
+        """The connected server; the sandbox's is started when it is not running, also by the next try of a step.
 
         Raises:
             CvatLoginError: If credentials are missing or wrong.
             CvatUnreachableError: If the server does not answer.
         """
-        if self._server is None:
-            self._server = client.connect(_access(project), timeout_s=self.timeout_s)
-        return self._server
+        return client.connect(_access(project), timeout_s=self.timeout_s)
 
     def watched(self, project: Project) -> client.CvatServer:
         """The connection of a sensor's tick, which must not wait long.
@@ -100,7 +96,8 @@ class CvatResource(dg.ConfigurableResource):
         progress = self.progress(project, batch)
         require_complete(batch, progress)
         log(f"{batch}: {len(progress)} finished tasks")
-        return [pull.content(self.server(project), task.task_id) for task in progress]
+        server = self.server(project)
+        return [pull.content(server, task.task_id) for task in progress]
 
 
 def require_complete(batch: str, progress: Sequence[TaskProgress]) -> None:
