@@ -5,11 +5,12 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from labelloop.adapters.files.atomic import write_json
 from labelloop.adapters.files.home import Home
@@ -46,6 +47,27 @@ def ensure(home: Home, environ: Mapping[str, str] = os.environ) -> str:
     uri = f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS={SELECTION_TIMEOUT_MS}&{OURS}"
     _note_compatibility(home, uri, running)
     return uri
+
+
+@contextmanager
+def writing(uri: str) -> Iterator[None]:
+    """Write to a database; what was written when the block ends outlives the death of labelloop's own mongod.
+
+    By itself mongod says yes first, and keeps the writes of the last tenth of a second in memory.
+
+    Raises:
+        DatabaseError: If the database goes away meanwhile.
+    """
+    try:
+        yield
+        if OURS in uri:
+            with pymongo.MongoClient(uri) as client:
+                client.admin.command("fsync")
+    except ConnectionFailure as error:
+        raise DatabaseError(
+            f"The database went away while it was written: {str(error).split(',', maxsplit=1)[0]}",
+            "Run the same again: labelloop starts its own database anew, and what was half written is written again.",
+        ) from error
 
 
 def owned(home: Home) -> OwnedServer:

@@ -18,9 +18,10 @@ class DatasetResource(dg.ConfigurableResource):
         """The data set, with the home's lock on it held; `anew` drops it first.
 
         Raises:
-            DatabaseError: If there is no database to be had.
+            DatabaseError: If there is no database to be had, or it goes away.
         """
         with project.alone("dataset", log):
             uri = mongod.ensure(project.home)
             make = LoopDataset.anew if anew else LoopDataset.open
-            yield make(project.home, uri, project.settings.name)
+            with mongod.writing(uri):
+                yield make(project.home, uri, project.settings.name)

@@ -94,6 +94,29 @@ def test_a_server_that_was_killed_is_started_again_at_the_same_address_with_its_
     assert len(read(uri)) == 1
 
 
+def test_what_was_written_when_the_writing_ended_outlives_a_kill(home):
+    uri = mongod.ensure(home, {})
+    with pymongo.MongoClient(uri) as client, mongod.writing(uri):
+        client["test"]["notes"].insert_many([{"_id": number, "text": "x" * 100} for number in range(2000)])
+    servers_on(home)[0].kill()
+    elsewhere.wait_until(lambda: not servers_on(home))
+    assert len(read(mongod.ensure(home, {}))) == 2000
+
+
+def test_a_server_that_goes_away_while_it_is_written_to_is_a_database_error(home):
+    uri = mongod.ensure(home, {})
+    [server] = servers_on(home)
+
+    def write_to_a_dead_server():
+        with mongod.writing(uri):
+            server.kill()
+            elsewhere.wait_until(lambda: not servers_on(home))
+            write(uri.replace("5000", "500"))
+
+    with pytest.raises(DatabaseError, match="went away while it was written"):
+        write_to_a_dead_server()
+
+
 def test_a_server_whose_keeper_was_killed_gets_another_one_and_can_be_shut_down(home):
     uri = mongod.ensure(home, {})
     record = home.root / "mongo" / "mongod.json"
