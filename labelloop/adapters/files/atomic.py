@@ -1,6 +1,7 @@
 """Files are written whole or not at all: temporary name beside the target, fsync, rename."""
 
 import errno
+import glob
 import json
 import os
 import secrets
@@ -11,6 +12,7 @@ from typing import IO, Any
 
 from labelloop.core.errors import LabelloopError, MissingStateError
 
+PARTIAL = ".partial"
 # NumPy tells a short write without a number.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
 
@@ -26,7 +28,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _explain(error, path) from error
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
     try:
         with temporary.open("wb") as file:
             yield file
@@ -34,6 +36,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
+        _sweep(path)
     except OSError as error:
         raise _explain(error, path) from error
     finally:
@@ -75,6 +78,24 @@ def _explain(error: OSError, path: Path) -> LabelloopError:
             "Free some space and run the same step again.",
         )
     return LabelloopError(f"{path} cannot be written: {error}", "Check the folder's permissions.")
+
+
+def _sweep(path: Path) -> None:
+    """Remove what writers of this file left that were killed; embeddings of a large pool are gigabytes."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
+        writer = left.name.removesuffix(PARTIAL).split(".")[-2]
+        if writer.isdigit() and not _runs(int(writer)):
+            left.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
