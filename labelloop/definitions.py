@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from labelloop.assets import annotate, embed, evaluate, ingest, mine, pull, relabel, score, select, split, train
+from labelloop.assets import annotate, embed, evaluate, ingest, mine, pull, relabel, report, score, select, split, train
 from labelloop.checks import (
     batch_labels,
     images_were_looked_at_for_every_class,
@@ -15,7 +15,7 @@ from labelloop.resources.detector import DetectorResource
 from labelloop.resources.project import ProjectResource
 from labelloop.sensors import SENSORS
 
-STAGES = [ingest, pull, split, embed, score, annotate, select, train, evaluate, mine, relabel]
+STAGES = [ingest, pull, split, embed, score, annotate, select, train, evaluate, mine, relabel, report]
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(STAGES),

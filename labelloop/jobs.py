@@ -39,6 +39,11 @@ take_batch = dg.define_asset_job(
     _assets(JobName.TAKE_BATCH),
     description="Take the labels of an older batch again after it was reopened; models of the past stay.",
 )
+final_evaluation = dg.define_asset_job(
+    JobName.FINAL_EVALUATION.value,
+    _assets(JobName.FINAL_EVALUATION),
+    description="Have test labelled when first asked, then say how good one model is on it. Only a person starts it.",
+)
 
 send_relabel = dg.define_asset_job(
     JobName.SEND_RELABEL.value,
@@ -58,5 +63,5 @@ score_again = dg.define_asset_job(
 
 JOBS = [
     prepare_pool, send_holdout, take_holdout, next_batch, label_loop, take_batch, send_relabel, take_relabel,
-    score_again,
+    score_again, final_evaluation,
 ]  # fmt: skip

@@ -22,6 +22,7 @@ GRAPH = {
     "trained_model": {"annotated_batch"},
     "eval_report": {"trained_model", "annotated_holdout"},
     "failure_mined_batch": {"eval_report", "embeddings", "zcore_scores"},
+    "final_report": {"splits", "trained_model"},
 }
 ITERATION = {"batch", "annotated_batch", "trained_model", "eval_report", "failure_mined_batch"}
 JOBS = {
@@ -34,7 +35,10 @@ JOBS = {
     "send_relabel": {"relabel_batch"},
     "take_relabel": {"annotated_relabel"},
     "score_again": {"eval_report"},
+    "final_evaluation": {"final_report"},
 }
+BY_PEOPLE_ALONE = {"final_evaluation"}
+DELIVERED = {"final_report"}
 WARNINGS = {"images_were_looked_at_for_every_class", "val_was_looked_at_for_every_class"}
 
 
@@ -57,7 +61,7 @@ def test_every_asset_reads_well_in_the_ui(name: str) -> None:
     assert node.description
     assert node.owners
     assert node.kinds
-    assert node.group_name == ("iteration" if name in ITERATION else "pool")
+    assert node.group_name == ("iteration" if name in ITERATION else "deliver" if name in DELIVERED else "pool")
     assert (node.partitions_def is not None) == (name in ITERATION)
 
 
@@ -86,7 +90,7 @@ SENSORS = {
 
 def test_every_job_that_needs_no_person_is_started_by_one_sensor() -> None:
     assert {sensor.name: {target.job_name for target in sensor.targets} for sensor in defs.sensors} == SENSORS
-    assert sorted(job for jobs in SENSORS.values() for job in jobs) == sorted(JOBS)
+    assert sorted(job for jobs in SENSORS.values() for job in jobs) == sorted(set(JOBS) - BY_PEOPLE_ALONE)
 
 
 def test_the_names_of_jobs_and_their_assets_are_those_that_decisions_know() -> None:
@@ -102,6 +106,7 @@ def test_what_talks_to_cvat_is_tried_three_more_times() -> None:
         "annotated_batch",
         "relabel_batch",
         "annotated_relabel",
+        "final_report",
     }
     for definition in defs.assets:
         policy = definition.op.retry_policy

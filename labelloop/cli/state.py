@@ -7,14 +7,16 @@ from typing import Any
 import dagster as dg
 
 from labelloop.adapters import sandbox_server
+from labelloop.adapters.cvat import pull
 from labelloop.cli.fleet import links
 from labelloop.cli.up import is_up
 from labelloop.core.decision import Act, Decision
 from labelloop.core.errors import CvatUnreachableError, LabelloopError
 from labelloop.core.summary import Turn
-from labelloop.core.vocabulary import HOLDOUT, Split
+from labelloop.core.vocabulary import HOLDOUT, TEST, Split
 from labelloop.core.waiting import Batch, after_annotation, before_annotation
 from labelloop.resources.cvat import CvatResource
+from labelloop.resources.final import history, newest, reported
 from labelloop.resources.history import stop_sentence, turns
 from labelloop.resources.pool import remaining_pool
 from labelloop.resources.project import Project
@@ -56,6 +58,7 @@ class Status:
         running: Runs in flight.
         dead: Runs that were ended just now, because their process is gone.
         stopped: Why the loop stopped, or nothing.
+        final: Final reports on test: iteration, model, map50, map50_95, images, and how often somebody looked.
     """
 
     project: str
@@ -72,6 +75,7 @@ class Status:
     running: Sequence[dict[str, str]] = ()
     dead: Sequence[str] = field(default_factory=tuple)
     stopped: str = ""
+    final: Sequence[dict[str, Any]] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The status as JSON-like values."""
@@ -86,6 +90,7 @@ def look(now: Project, instance: dg.DagsterInstance) -> Status:
     dead = report_dead_runs(instance)
     asked = _ask(now)
     decisions = _decide(now, asked, instance)
+    test = [] if isinstance(asked, str) else _ask_test(now)
     return Status(
         project=now.settings.name,
         home=str(now.home.root),
@@ -94,13 +99,17 @@ def look(now: Project, instance: dg.DagsterInstance) -> Status:
         counts=count(now),
         turns=turns(now),
         cvat=asked if isinstance(asked, str) else "",
-        waits_for=[decision.why for decision in decisions if decision.act is Act.WAIT],
+        waits_for=[
+            *(decision.why for decision in decisions if decision.act is Act.WAIT),
+            *(f"the final report waits for test: {batch.told}" for batch in test),
+        ],
         comes_next=[f"{d.job} of {d.batch}: {d.why}" for d in decisions if d.act is Act.REQUEST],
         needs=[decision.why for decision in decisions if decision.act is Act.ALARM],
-        tasks=[] if isinstance(asked, str) else _open_tasks(asked.all),
+        tasks=[] if isinstance(asked, str) else _open_tasks([*asked.all, *test]),
         running=in_flight(instance),
         dead=dead,
         stopped=stop_sentence(now),
+        final=final_reports(now),
     )
 
 
@@ -129,6 +138,17 @@ def count(now: Project) -> Counts:
     )
 
 
+def final_reports(now: Project) -> list[dict[str, Any]]:
+    """What was told of test, by iteration."""
+    looks = history(now)["iteration"].value_counts()
+    return [
+        {key: found[key] for key in ("iteration", "model", "map50", "map50_95", "images")}
+        | {"looks": int(looks.get(name, 0))}
+        for name in reported(now)
+        for found in [newest(now, name)]
+    ]
+
+
 def in_flight(instance: dg.DagsterInstance) -> list[dict[str, str]]:
     """Runs that are not over."""
     return [
@@ -155,6 +175,19 @@ def _ask(now: Project) -> Looked | str:
         _as_taken(found.holdout),
         [_as_taken(batch) for batch in found.relabels],
     )
+
+
+def _ask_test(now: Project) -> list[Batch]:
+    """Test, where it is with people for its report; CVAT answers, as it just did."""
+    sent = now.ledger.read_or_none("tasks", TEST)
+    if sent is None or now.ledger.has_labels(TEST):
+        return []
+    try:
+        tasks = [task["task_id"] for task in sent["tasks"]]
+        batch = Batch(TEST, tuple(pull.progress(CvatResource().watched(now), tasks)))
+    except LabelloopError:  # the other batches say so
+        return []
+    return [] if batch.complete else [batch]
 
 
 def _as_taken(batch: Batch) -> Batch:

@@ -34,6 +34,10 @@ def show(status: Status, out: Console) -> None:
     out.print(Padding(_counts(status.counts), (1, 0, 0, 0)))
     if status.turns:
         out.print(Padding(turn_table(status.turns), (1, 0, 0, 0)))
+    for found in status.final:
+        told = f"{found['iteration']} on test  mAP50 {found['map50']:.3f}  mAP50-95 {found['map50_95']:.3f}"
+        about = f"{found['images']} images, looked at {found['looks']} times"
+        out.print(f"[bold]final[/]  {told}  [dim]{about}[/]", highlight=False)
     out.print(Padding(_sentences(status), (1, 0, 0, 0)), highlight=False)
 
 

@@ -48,6 +48,7 @@ class JobName(StrEnum):
     SEND_RELABEL = "send_relabel"
     TAKE_RELABEL = "take_relabel"
     SCORE_AGAIN = "score_again"
+    FINAL_EVALUATION = "final_evaluation"
 
 
 # The assets of each job. While one of them runs, it holds the lock of its name and iteration.
@@ -61,6 +62,7 @@ STEPS = {
     JobName.SEND_RELABEL: ("relabel_batch",),
     JobName.TAKE_RELABEL: ("annotated_relabel",),
     JobName.SCORE_AGAIN: ("eval_report",),
+    JobName.FINAL_EVALUATION: ("final_report",),
 }
 
 
@@ -138,6 +140,7 @@ ITERATION = "iteration"  # name of Dagster's dynamic partitions
 
 # What stands where an iteration stands, for work that belongs to none.
 HOLDOUT = "holdout"  # the one batch of held-out images
+TEST = "test"  # the test split, in CVAT once its report is asked for
 SOURCE = "source"  # the finished tasks of an existing CVAT project
 POOL = "pool"  # the preparation of the pool
 RELABEL = "relabel"  # labelled images that people go through again for classes that came later
@@ -166,7 +169,7 @@ def relabel_name(number: int) -> str:
 
 def is_by_split(batch: str) -> bool:
     """Whether a batch may hold images of several splits, each row's `source` being its split."""
-    return batch == HOLDOUT or batch.startswith(f"{RELABEL}-")
+    return batch in (HOLDOUT, TEST) or batch.startswith(f"{RELABEL}-")
 
 
 def previous_iteration(key: str) -> str | None:
@@ -178,6 +181,11 @@ def previous_iteration(key: str) -> str | None:
 def next_iteration(key: str) -> str:
     """The iteration after `key`."""
     return f"v{iteration_number(key) + 1}"
+
+
+def final_name(iteration: str) -> str:
+    """What stands for an iteration in the names of fields and eval keys of its final report."""
+    return f"{TEST}_{iteration}"
 
 
 def batch_tag(iteration: str) -> str:

@@ -12,7 +12,7 @@ from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import TaskContent, TaskProgress, TaskSpec, UploadImage, content_hash
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.schema import Schema
-from labelloop.core.vocabulary import SUBSETS, Split, is_by_split
+from labelloop.core.vocabulary import SUBSETS, TEST, Split, is_by_split
 from labelloop.resources.project import Project
 
 MEBIBYTE = 1 << 20
@@ -106,7 +106,7 @@ def require_complete(batch: str, progress: Sequence[TaskProgress]) -> None:
     if gone:
         raise CvatError(
             f"The tasks {', '.join(gone)} of {batch} are no longer on the server",
-            "Restore them in CVAT, or send the batch again (next_batch, send_holdout) to make new ones.",
+            "Restore them in CVAT, or send the batch again (next_batch, send_holdout or final_evaluation).",
         )
     open_tasks = [task for task in progress if not task.completed]
     if open_tasks:
@@ -181,7 +181,8 @@ def _groups(project: Project, batch: str, manifest: pd.DataFrame) -> list[tuple[
     if not is_by_split(batch):
         return [(Split.POOL, batch, manifest)]
     parts = manifest["part"] if "part" in manifest else pd.Series(1, index=manifest.index)
-    lead = "" if batch == HOLDOUT else f"{batch} {', '.join(project.ledger.read('batches', batch)['classes'])} "
+    again = batch not in (HOLDOUT, TEST)
+    lead = f"{batch} {', '.join(project.ledger.read('batches', batch)['classes'])} " if again else ""
     return [
         (Split(split), f"{lead}{split}" + (f" {part}" if part > 1 else ""), rows)
         for (split, part), rows in manifest.groupby([manifest["source"], parts.rename("part")])

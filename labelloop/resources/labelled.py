@@ -10,7 +10,7 @@ from labelloop.core.bad_boxes import bad_boxes
 from labelloop.core.label_version import BOX_COLUMNS, LabelVersion
 from labelloop.core.looked import version_of_source
 from labelloop.core.source_labels import without_their_boxes
-from labelloop.core.vocabulary import HELD_OUT
+from labelloop.core.vocabulary import HELD_OUT, TEST, Split
 from labelloop.resources.project import Project
 
 SINGLE_BOX_COLUMNS = list(BOX_COLUMNS)
@@ -53,15 +53,31 @@ def labelled(now: Project, batches: Iterable[str]) -> Labelled:
 
     Where people went through labelled images again, for classes that came later, that counts for those of these
     images. An image that carries something which could not be stored as a box is left out: trained as it is, the
-    object that is missing would count as background.
+    object that is missing would count as background. Images of test are left out whoever labelled them.
     """
-    names = [name for name in (SOURCE, HOLDOUT) if now.ledger.has_labels(name)] + list(batches)
+    known = _known(now, [SOURCE, HOLDOUT, *batches])
+    return known.of(set(known.reviewed) - _test(now))
+
+
+def labelled_test(now: Project) -> Labelled:
+    """Labels of test, from the source where it is trusted, and from people. For `final_report` alone."""
+    return _known(now, [SOURCE, TEST]).of(_test(now))
+
+
+def _test(now: Project) -> set[str]:
+    return set(now.ledger.in_split(Split.TEST)) if now.ledger.has_splits() else set()
+
+
+def _known(now: Project, batches: Iterable[str]) -> Labelled:
+    own = (SOURCE, HOLDOUT, TEST)
     held_out = set(now.ledger.in_split(*HELD_OUT)) if now.ledger.has_splits() else set()
     known, seen = _trusted(now), set[str]()
-    for name in names:
+    for name in batches:
+        if name in own and not now.ledger.has_labels(name):
+            continue
         version = now.ledger.label_version(name)
         # A golden image hidden in a batch is a test of the annotators: its first labels stay the ones that count.
-        fresh = set(version.reviewed) - (held_out if name not in (SOURCE, HOLDOUT) else set())
+        fresh = set(version.reviewed) - (held_out if name not in own else set())
         known = _with(known, version, fresh)
         known = replace(known, by_people=known.by_people + len(version.reviewed))
         seen |= fresh

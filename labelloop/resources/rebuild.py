@@ -12,6 +12,7 @@ from labelloop.core.embedding import map_2d
 from labelloop.core.failures import failed
 from labelloop.core.vocabulary import HELD_OUT, Field, Split, Tag, eval_key
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.final import reported, show_final
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline, blind_agreement, blind_entry
 from labelloop.resources.links import show_ways_back
 from labelloop.resources.project import Project
@@ -45,6 +46,9 @@ def rebuild(now: Project, dataset: DatasetResource, say: Say) -> int:
             if now.ledger.read_or_none("reports", iteration) is not None:
                 _show_evaluation(now, loop, iteration, samples)
             say(f"{iteration}: batch, labels and evaluation, as far as they are there")
+        for iteration in reported(now):
+            show_final(now, loop, iteration)
+            say(f"{iteration}: its final report on test")
         return len(samples)
 
 

@@ -11,6 +11,7 @@ from labelloop.adapters.report.story import Failure, Story
 from labelloop.core.embedding import map_2d
 from labelloop.core.quality import class_table
 from labelloop.core.vocabulary import HELD_OUT, Split
+from labelloop.resources.final import newest, reported
 from labelloop.resources.history import stop_sentence, turns
 from labelloop.resources.labelled import labelled
 from labelloop.resources.project import Project
@@ -33,7 +34,7 @@ def tell(now: Project, facts: list[tuple[str, str]]) -> Story:
     return Story(
         title=now.settings.name,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
-        facts=[*latest, *facts],
+        facts=[*latest, *_final(now), *facts],
         turns=done,
         class_counts=_class_counts(now),
         places=_places(now),
@@ -41,6 +42,11 @@ def tell(now: Project, facts: list[tuple[str, str]]) -> Story:
         failures=_failures(now, done[-1].iteration) if done else [],
         stopped=stop_sentence(now),
     )
+
+
+def _final(now: Project) -> list[tuple[str, str]]:
+    """The final report that was told of the newest iteration."""
+    return [(f"{newest(now, name)['map50']:.3f}", f"mAP50 on test ({name})") for name in reported(now)[-1:]]
 
 
 def _class_counts(now: Project) -> pd.DataFrame:

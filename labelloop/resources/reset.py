@@ -20,7 +20,7 @@ from labelloop.resources.runs import stage_lock
 
 ARCHIVE = "archive"
 # The batch goes last: as long as it is there, a reset that was broken off is seen and goes on.
-KINDS = ("reports", "predictions", "models", "verdicts", "labels", "tasks", "batches")
+KINDS = ("final", "reports", "predictions", "models", "verdicts", "labels", "tasks", "batches")
 
 Say = Callable[[str], None]
 
@@ -73,8 +73,9 @@ def nobody_at_work(now: Project, iterations: list[str]) -> Iterator[None]:
         LabelloopError: If one is at work.
     """
     steps = [*STEPS[JobName.NEXT_BATCH], *STEPS[JobName.LABEL_LOOP]]
+    held_by_runs = [stage_lock(step, name) for name in iterations for step in steps]
     with ExitStack() as held:
-        for lock in [stage_lock(step, name) for name in iterations for step in steps]:
+        for lock in [*held_by_runs, *map(stage_lock, STEPS[JobName.FINAL_EVALUATION])]:
             if not held.enter_context(locks.exclusive_if_free(now.home.lock(lock))):
                 raise LabelloopError(f"A process is at {lock.removeprefix('stages/')}", "Wait for it, then reset.")
         yield
@@ -83,7 +84,8 @@ def nobody_at_work(now: Project, iterations: list[str]) -> Iterator[None]:
 def _files(now: Project, first: str) -> list[Path]:
     root, names = now.ledger.root, iterations_from(now, first)
     later = [p for p in (root / "selections").glob("v*.json") if iteration_number(p.stem) > iteration_number(first)]
-    folders = [root / "labels" / name for name in names if (root / "labels" / name).is_dir()]
+    parts = [root / kind / name for name in names for kind in ("labels", "final_predictions")]
+    folders = [folder for folder in parts if folder.is_dir()]
     records = [path for kind in KINDS for name in names for path in (root / kind).glob(f"{name}.*")]
     return [*later, *_models(now, names), *folders, *records]
 

@@ -92,6 +92,7 @@ def test_a_malformed_partition_key_says_what_keys_look_like(world, key) -> None:
         ("send_holdout", None, "prepare_pool"),
         ("take_holdout", None, "send_holdout"),
         ("take_batch", "v0", "next_batch"),
+        ("final_evaluation", None, "label_loop"),
     ],
 )
 def test_a_step_run_too_early_says_what_to_run_first(world, job, iteration, first) -> None:

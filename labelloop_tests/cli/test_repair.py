@@ -121,6 +121,18 @@ def test_reset_from_the_beginning_keeps_the_hold_out_and_the_pool(own: World):
     assert (status.counts.annotated, list(status.turns)) == (0, [])
 
 
+def test_reset_archives_what_was_told_of_test_and_remembers_who_looked(own: World):
+    ledger = own.now.ledger
+    ledger.write("final", "v0", {"results": []})
+    ledger.write("final", "history", {"looks": []})
+    ledger.save_predictions("some", ledger.predictions("v0"), "final_predictions/v0")
+    repair.reset(own.now, "v0", nothing, agreed=True)
+    (archive,) = (ledger.root / "archive").iterdir()
+    assert (archive / "final" / "v0.json").is_file()
+    assert (archive / "final_predictions" / "v0" / "some.parquet").is_file()
+    assert [path.name for path in (ledger.root / "final").iterdir()] == ["history.json"]
+
+
 def test_reset_refuses_while_a_run_is_in_flight(own: World):
     tags = {"dagster/partition": "v1"}
     job = defs.resolve_job_def("next_batch")

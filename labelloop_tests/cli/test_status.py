@@ -22,7 +22,7 @@ MEBIBYTE = 1 << 20
 
 KEYS = {
     "project", "home", "up", "links", "counts", "iterations", "cvat", "waits_for", "comes_next", "tasks", "needs",
-    "running", "dead", "stopped",
+    "running", "dead", "stopped", "final",
 }  # fmt: skip
 
 

@@ -59,10 +59,12 @@ def test_names_of_an_iteration_are_those_of_the_contract():
         vocabulary.batch_tag("v3"), vocabulary.batch_view("v3"), vocabulary.annotated_tag("v3"),
         vocabulary.predictions_field("v3"), vocabulary.eval_key("v3"), vocabulary.failures_view("v3"),
         vocabulary.failure_tag("fn", "v3"), vocabulary.failure_tag("fp", "v3"), vocabulary.source_tag("coverage"),
+        vocabulary.predictions_field(vocabulary.final_name("v3")), vocabulary.eval_key(vocabulary.final_name("v3")),
     ]  # fmt: skip
     assert names == [
         "batch:v3", "batch_v3", "annotated:v3", "predictions_v3", "eval_v3", "eval_v3_failures",
         "failure:high_fn:v3", "failure:high_fp:v3", "source:coverage",
+        "predictions_test_v3", "eval_test_v3",
     ]  # fmt: skip
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.schema import Schema
-from labelloop.resources.labelled import labelled
+from labelloop.core.vocabulary import TEST
+from labelloop.resources.labelled import labelled, labelled_test
 from labelloop.resources.project import Project
 from labelloop.settings.model import Settings
 from labelloop.settings.yaml_file import render
@@ -103,7 +104,7 @@ def test_of_an_image_labelled_twice_the_later_labels_count_and_the_work_counts_t
     assert boxes_of(labelled(now, ["v0"])) == [("p1", "cat", 10.0)]
 
 
-@pytest.mark.parametrize("held_out", ["gold", "val", "test"])
+@pytest.mark.parametrize("held_out", ["gold", "val"])
 def test_a_held_out_image_hidden_in_a_batch_keeps_its_first_labels(make, held_out):
     now = make()
     take(now, HOLDOUT, {held_out: [box("cat")]})
@@ -111,6 +112,29 @@ def test_a_held_out_image_hidden_in_a_batch_keeps_its_first_labels(make, held_ou
     known = labelled(now, ["v0"])
     assert boxes_of(known) == sorted([(held_out, "cat", 10.0), ("p1", "dog", 100.0)])
     assert known.by_people == 3
+
+
+def test_labels_of_test_are_known_to_its_own_reader_alone(make):
+    now = make(trust_source_labels="all")
+    take(now, TEST, {"test": [box("dog")]})
+    take(now, HOLDOUT, {"test": [box()], "val": []})
+    take(now, "v0", {"test": [box()], "p1": []})
+    take(now, SOURCE, {"test": [box()], "p3": []})
+    for batches in ([], ["v0"], ["v0", TEST], [TEST]):
+        assert "test" not in labelled(now, batches).reviewed
+        assert "test" not in set(labelled(now, batches).boxes["sample_id"])
+    known = labelled_test(now)
+    assert (known.reviewed, boxes_of(known)) == (("test",), [("test", "dog", 10.0)])
+
+
+@pytest.mark.parametrize(("trust", "reviewed"), [("none", ()), ("holdout", ("test",)), ("all", ("test",))])
+def test_labels_that_the_source_brought_for_test_count_where_they_are_trusted(make, trust, reviewed):
+    now = make(trust_source_labels=trust)
+    samples = now.ledger.samples()
+    now.ledger.save_samples(samples.assign(labelled=samples["labelled"] | (samples["sample_id"] == "test")))
+    now.ledger.save_source_labels(pd.concat([BOXES, labels(("test", "cat", 10, 10, 50, 50))]))
+    assert labelled_test(now).reviewed == reviewed
+    assert "test" not in labelled(now, []).reviewed
 
 
 def test_a_held_out_image_that_was_only_seen_in_a_batch_is_not_labelled(make):

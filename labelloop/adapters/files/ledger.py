@@ -239,15 +239,15 @@ class Ledger:
         """Where a model lies: weights.pt and card.json, never overwritten."""
         return self.root / "models" / digest
 
-    def predictions(self, iteration: str) -> pd.DataFrame:
-        """What the model of an iteration predicted on val: sample_id, label, x1, y1, x2, y2, score."""
-        found = read_frame(self.root / "predictions" / f"{iteration}.parquet", _FIRST["reports"].format(name=iteration))
+    def predictions(self, iteration: str, folder: str = "predictions") -> pd.DataFrame:
+        """What the model of an iteration predicted on val (or test): sample_id, label, x1, y1, x2, y2, score."""
+        found = read_frame(self.root / folder / f"{iteration}.parquet", _FIRST["reports"].format(name=iteration))
         schema = self.schema_or_none()
         return found.assign(label=found["label"].map(schema.current)) if schema and schema.renamed else found
 
-    def save_predictions(self, iteration: str, predictions: pd.DataFrame) -> None:
-        """Write the predictions of an iteration."""
-        write_frame(self.root / "predictions" / f"{iteration}.parquet", predictions)
+    def save_predictions(self, iteration: str, predictions: pd.DataFrame, folder: str = "predictions") -> None:
+        """Write the predictions of an iteration; those on test have a folder of their own."""
+        write_frame(self.root / folder / f"{iteration}.parquet", predictions)
 
     def reports(self) -> pd.DataFrame:
         """One row per evaluated iteration, in order: iteration, labels_used, map50, map50_95, seconds, yardstick."""
@@ -268,5 +268,6 @@ _FIRST = {
     "verdicts": "Materialise annotated_batch of {name} with its checks first: job label_loop or take_batch.",
     "models": "Run the job label_loop for {name} first.",
     "reports": "Run the job label_loop for {name} first.",
+    "final": "Run the job final_evaluation for {name} first.",
     "selections": "Run the job label_loop for the iteration before {name} first.",
 }

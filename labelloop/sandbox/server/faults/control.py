@@ -20,8 +20,8 @@ from labelloop.sandbox.server.world import World
 Handler = Callable[[World, Plan, Row], Row]
 
 CONTENT = (
-    "projects", "tasks", "data", "labels", "attributes", "client_files", "partial_files", "frames", "jobs", "ground_truth",
-    "shapes", "tags", "tracks", "requests", "webhooks", "deliveries",
+    "projects", "tasks", "data", "labels", "attributes", "client_files", "partial_files", "frames", "jobs",
+    "ground_truth", "shapes", "tags", "tracks", "requests", "webhooks", "deliveries",
 )  # fmt: skip
 
 

@@ -1,0 +1,150 @@
+"""Report: how good one model is on test, told on demand and written down."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from labelloop.core.annotation import content_hash
+from labelloop.core.errors import MissingStateError
+from labelloop.core.failures import failed, image_errors
+from labelloop.core.vocabulary import TEST, eval_key, final_name
+from labelloop.resources import final
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.detector import DetectorResource
+from labelloop.resources.labelled import Labelled, labelled_test
+from labelloop.resources.links import links
+from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.sheets import sheet
+from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
+from labelloop.resources.tables import table
+
+MODEL_TAG = "labelloop/model"
+
+
+class FinalConfig(dg.Config):
+    """Which model; the run's tag `labelloop/model` says the same in a terminal."""
+
+    iteration: str = ""  # such as v2; empty takes the newest that has a model
+
+
+@dg.asset(
+    group_name="deliver", owners=OWNERS, kinds={"cvat", "yolo", "fiftyone"}, deps=["splits", "trained_model"],
+    output_required=False, retry_policy=CVAT_RETRIES,
+)  # fmt: skip
+@stage
+def final_report(
+    context: dg.AssetExecutionContext, config: FinalConfig, project: ProjectResource, dataset: DatasetResource,
+    cvat: CvatResource, detector: DetectorResource,
+) -> Iterator[dg.MaterializeResult]:  # fmt: skip
+    """How good one named model is on test: the one place that reads the labels of test.
+
+    When it is first asked for, test goes to CVAT, and nothing else happens before people have labelled it. Then each
+    model is evaluated once for the same labels; whoever asks again is shown the recorded figures. The history says
+    who looked, when, and at which model. Predictions are in field `predictions_test_vN`, matches under `eval_test_vN`.
+    """
+    now = project.current
+    iteration, model = final.model_of(now, config.iteration or context.run.tags.get(MODEL_TAG, ""))
+    waiting = _labels(context, now, cvat)
+    if waiting:
+        context.log.info(str(waiting["status"]))
+        context.log_event(dg.AssetObservation(context.asset_key, metadata=waiting))
+        return
+    truth = labelled_test(now)
+    result = final.recorded(now, iteration, model["model"], final.revision_of(truth))
+    evaluated = result is None
+    if result is None:
+        result = _evaluate(context, now, detector, iteration, model, truth)
+    final.record(now, result)
+    with dataset.writing(now, context.log.info) as loop:
+        final.show_final(now, loop, iteration)
+    final.looked(now, context.run.run_id, context.run.tags, result, evaluated=evaluated)
+    yield _told(now, result, truth)
+
+
+def _labels(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource) -> dict[str, Any]:
+    """Have test labelled and take the labels; what people have to do first, or nothing.
+
+    Tasks that were reopened after their labels were taken do not hold a report up: the labels of before count until
+    the tasks are complete again.
+    """
+    wanted = final.manifest(now)
+    if wanted.empty or not set(wanted["sample_id"]) - set(labelled_test(now).reviewed) - _taken(now):
+        if now.ledger.has_labels(TEST) and all(task.completed for task in cvat.progress(now, TEST)):
+            _take(context, now, cvat)
+        return {}
+    sent = cvat.send(now, TEST, wanted, context.log.info)
+    open_tasks = [task for task in cvat.progress(now, TEST) if not task.completed]
+    if not open_tasks:
+        _take(context, now, cvat)
+        return {}
+    done, total = sum(task.jobs_completed for task in open_tasks), sum(task.jobs_total for task in open_tasks)
+    status = (
+        f"test is with people: {len(wanted)} images in {len(sent['tasks'])} CVAT tasks, {done} of {total} jobs of the "
+        "open ones are done. Set every job to stage acceptance, state completed, then run final_evaluation again."
+    )
+    return {"status": status, "images": len(wanted), **links(now, sent)}
+
+
+def _taken(now: Project) -> set[str]:
+    """Images that people have looked at for the report, those included that are of no use to it."""
+    if not now.ledger.has_labels(TEST):
+        return set()
+    version = now.ledger.label_version(TEST)
+    return {*version.reviewed, *version.removed}
+
+
+def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource) -> None:
+    sample_of = {
+        name: sample_id
+        for task in now.ledger.read("tasks", TEST)["tasks"]
+        for name, sample_id in task["frames"].items()
+    }
+    if not now.ledger.save_labels(TEST, cvat.take(now, TEST, context.log.info), sample_of):
+        context.log.info("test: nothing has changed since the labels were last taken")
+
+
+def _evaluate(
+    context: dg.AssetExecutionContext, now: Project, detector: DetectorResource, iteration: str,
+    model: Mapping[str, Any], truth: Labelled,
+) -> dict[str, Any]:  # fmt: skip
+    if not truth.reviewed:
+        raise MissingStateError("No image of test has labels that count", "Complete its tasks in CVAT.")
+    started, settings = time.monotonic(), now.settings.evaluate
+    predictions = detector.predict(now, model["model"], truth.reviewed, context.log.info)
+    metrics = detector.evaluate(now, model["model"], truth)
+    errors = image_errors(
+        truth.boxes, predictions, truth.reviewed, min_iou=settings.iou, confidence=settings.confidence
+    )
+    result = {
+        "iteration": iteration, "model": model["model"], "labels": final.revision_of(truth),
+        "labels_used": model["labels_used"], "images": len(truth.reviewed), "errors": errors.to_dict("records"),
+        "seconds": round(time.monotonic() - started, 2), **metrics.figures(),
+    }  # fmt: skip
+    final.save_predictions(now, result, predictions)
+    return result
+
+
+def _told(now: Project, result: Mapping[str, Any], truth: Labelled) -> dg.MaterializeResult:
+    iteration = result["iteration"]
+    errors = pd.DataFrame(result["errors"], columns=["sample_id", "tp", "fn", "fp"])
+    high_fn, high_fp = failed(errors, now.settings.evaluate.top_failures)
+    worst = list(dict.fromkeys([*high_fn, *high_fp]))
+    on_val = now.ledger.read_or_none("reports", iteration)
+    val = {"mAP50 on val": round(on_val["map50"], 4)} if on_val and on_val["model"] == result["model"] else {}
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(content_hash([result["model"], result["labels"]])),
+        metadata={
+            "mAP50": round(result["map50"], 4), "mAP50-95": round(result["map50_95"], 4), **val,
+            "precision": round(result["precision"], 4), "recall": round(result["recall"], 4),
+            "iteration": iteration, "model": result["model"], "labels": result["labels"],
+            "test images": result["images"], "labels used": result["labels_used"],
+            "per class": table(pd.DataFrame(result["per_class"])),
+            "worst images": sheet(now, worst, truth.boxes, final.predictions_of(now, result)),
+            "who looked": table(final.history(now)),
+            "FiftyOne view": f"data set {now.settings.name}, saved view test_set, {eval_key(final_name(iteration))}",
+        },
+    )  # fmt: skip
