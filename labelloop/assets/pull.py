@@ -15,6 +15,7 @@ from labelloop.adapters.images import inspect_all
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import LabelError
 from labelloop.core.label_version import LabelVersion
+from labelloop.core.looked import version_of_source
 from labelloop.core.registry import samples_table
 from labelloop.core.vocabulary import Tag
 from labelloop.resources.classes import freeze_schema
@@ -44,8 +45,9 @@ def cvat_pull(
     source = find_project(server, now.settings.annotation.pull_project)
     tasks = finished_tasks(server, source.id)
     context.log.info(f"{len(tasks)} finished tasks in project '{source.name}'")
-    freeze_schema(now, source.label_ids)
+    schema = freeze_schema(now, source.label_ids)
     contents, sample_of = _take(now, server, tasks)
+    _note_versions(now, tasks, version_of_source(schema, map(schema.current, source.label_ids)))
     now.ledger.save_labels(SOURCE, contents, sample_of)
     version = now.ledger.label_version(SOURCE)
     _show(context, now, dataset, version)
@@ -87,8 +89,16 @@ def _images(now: Project, server: CvatServer, task: TaskSummary, known: dict[str
     """Sample of each frame of a task; a task's images never change, so each is downloaded once."""
     if task.url not in known:
         known[task.url] = _register(now, server, task)
-        now.ledger.write("tasks", SOURCE, {"samples": known})
+        now.ledger.write("tasks", SOURCE, (now.ledger.read_or_none("tasks", SOURCE) or {}) | {"samples": known})
     return known[task.url]
+
+
+def _note_versions(now: Project, tasks: list[TaskSummary], version: int) -> None:
+    """Keep for each new task which classes its project had: what came later was not looked for there."""
+    record = now.ledger.read_or_none("tasks", SOURCE) or {"samples": {}}
+    known = {task.url: version for task in tasks} | record.get("schema_versions", {})
+    if known != record.get("schema_versions", {}):
+        now.ledger.write("tasks", SOURCE, record | {"schema_versions": known})
 
 
 def _register(now: Project, server: CvatServer, task: TaskSummary) -> list[str]:

@@ -114,7 +114,7 @@ class Schema:
         Raises:
             LabelError: If a name is not that of a class, or the new one is another class's: classes cannot be merged.
         """
-        new = {old: name for old in names if self.current(old) != (name := _last(old, names))}
+        new = {self.current(old): name for old in names if self.current(old) != (name := _last(old, names))}
         unknown = sorted(set(new) - set(self.classes))
         if unknown:
             raise LabelError(

@@ -150,6 +150,7 @@ def look_at_loop(now: Project) -> Loop:
     """How far the choosing and sending of images is, from the files of the home alone."""
     ledger, settings = now.ledger, now.settings
     newest = (ledger.iterations() or [""])[-1]
+    sent = ledger.read_or_none("tasks", HOLDOUT) is not None
     unsent = unsent_holdout(now) if ledger.has_splits() else []
     return Loop(
         split=ledger.has_splits(),
@@ -157,8 +158,8 @@ def look_at_loop(now: Project) -> Loop:
         autostart=settings.autostart,
         may_push=settings.may_push,
         sends_holdout=settings.sandbox != "off",
-        holdout_sent=ledger.read_or_none("tasks", HOLDOUT) is not None and not unsent,
-        unsent=content_hash(unsent) if unsent else "",
+        holdout_sent=sent and not unsent,
+        unsent=content_hash(unsent) if sent and unsent else "",
         to_relabel=_to_relabel(now),
         newest=newest,
         newest_sent=bool(newest) and ledger.read_or_none("tasks", newest) is not None,

@@ -81,3 +81,9 @@ def test_a_content_hash_is_the_same_in_another_process():
     code = "from labelloop.core.annotation import content_hash; print(content_hash({'ü': [1.5, None], 'a': (True,)}))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == content_hash({"a": [True], "ü": [1.5, None]})
+
+
+def test_a_label_that_got_another_name_on_the_server_is_the_same_label():
+    named = content(shapes=(shape(1, "cat", label_id=7),))
+    assert content(shapes=(shape(1, "feline", label_id=7),)).revision == named.revision
+    assert content(shapes=(shape(1, "cat", label_id=8),)).revision != named.revision

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from labelloop.core.errors import ConfigError, LabelError
-from labelloop.core.splits import Grouping, SplitSize, SplitSizes, cut, extend, spanning_groups
+from labelloop.core.splits import Grouping, SplitSize, SplitSizes, cut, extend, grow, spanning_groups
 from labelloop.core.vocabulary import Split
 from labelloop_tests.core.builders import samples
 
@@ -260,3 +260,49 @@ def test_a_sample_of_a_split_table_is_a_row_of_a_file(existing, tmp_path: Path):
     extended = extend(existing, samples(120))
     extended.to_parquet(tmp_path / "splits.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "splits.parquet"), extended, check_dtype=False)
+
+
+# -- held-out sets that grow ----------------------------------------------------------------------------------
+
+
+def later(existing, count):
+    """The table with newcomers in the pool, and all samples."""
+    table = samples(100 + count)
+    return extend(existing, table), table
+
+
+def test_held_out_sets_grow_to_the_size_they_would_have_today(existing):
+    table, everything = later(existing, 100)
+    grown = grow(table, everything, DEFAULTS, taken=(), seed=51)
+    assert counts(grown) == {"pool": 130, "val": 30, "golden": 10, "test": 30}
+    before, after = split_of(table), split_of(grown)
+    moved = {name for name in before if after[name] != before[name]}
+    assert {before[name] for name in moved} == {"pool"}
+    assert set(grown.loc[grown["sample_id"].isin(moved), "origin"]) == {"extended"}
+    assert grown[~grown["sample_id"].isin(moved)].equals(table[~table["sample_id"].isin(moved)])
+
+
+def test_growing_depends_on_the_seed_alone_and_doing_it_again_changes_nothing(existing):
+    table, everything = later(existing, 60)
+    grown = grow(table, everything, DEFAULTS, taken=(), seed=51)
+    assert grow(table, everything.sample(frac=1, random_state=1), DEFAULTS, taken=(), seed=51).equals(grown)
+    assert grow(grown, everything, DEFAULTS, taken=(), seed=51).equals(grown)
+    assert not grow(table, everything, DEFAULTS, taken=(), seed=52).equals(grown)
+
+
+def test_what_was_selected_or_labelled_and_all_that_nearly_equals_it_stays_in_the_pool(existing):
+    table, everything = later(existing, 60)
+    pool = table.loc[table["split"] == "pool", "sample_id"].tolist()
+    free = set(pool[:40])
+    twin = pool[0]  # nearly equals one that was selected
+    everything.loc[everything["sample_id"] == twin, "dhash"] = int(
+        everything.loc[everything["sample_id"] == pool[-1], "dhash"].iloc[0]
+    )
+    grown = split_of(grow(table, everything, DEFAULTS, taken=set(pool) - free, seed=51))
+    assert {name for name in pool if grown[name] != "pool"} <= free - {twin}
+    assert any(grown[name] != "pool" for name in pool)
+
+
+def test_a_held_out_set_that_is_smaller_in_the_settings_now_loses_nobody(existing):
+    small = SplitSizes(val=SplitSize(5, 200), golden=SplitSize(0, 50), test=SplitSize(0, 300))
+    assert grow(existing, samples(100), small, taken=(), seed=51).equals(existing)

@@ -60,3 +60,12 @@ def test_no_new_labels_are_no_gain():
     gains = gain_per_100_labels(history((100, 0.5), (100, 0.6), (150, 0.7)))
     assert math.isnan(gains[0])
     assert gains[1:].tolist() == pytest.approx([0.0, 0.2])
+
+
+def test_a_gain_over_figures_of_another_val_is_none():
+    measured = history((100, 0.5), (150, 0.2), (200, 0.3)).assign(yardstick=["x", "y", "y"])
+    gains = gain_per_100_labels(measured)
+    assert gains.isna().tolist() == [True, True, False]
+    rules = StopRules(target_map50=0.9, min_gain=0.005, patience=2, max_iterations=20)
+    assert stop_reason(measured, 10, rules) is None
+    assert "no longer help" in str(stop_reason(measured.assign(yardstick="y", map50=0.2), 10, rules))

@@ -301,3 +301,59 @@ def test_new_and_changed_tasks_of_a_source_project_prepare_the_pool(finished, ta
 
 def test_a_preparation_that_broke_off_is_requested_again():
     assert after_pull("Fishes", {"1": "a"}, {"1": "a"}, Told(past=[FAILED])).act is Act.REQUEST
+
+
+# -- what people go through again, and val that has changed -----------------------------------------------------
+
+
+def again(*relabels, iterations=(), yardstick="", runs=None):
+    return after_annotation(
+        iterations, LABELLED, scorable=True, runs=runs or Told(), relabels=relabels, yardstick=yardstick
+    )
+
+
+def named(decisions):
+    return [str(job) for job, _ in jobs(decisions)]
+
+
+def test_images_that_people_went_through_again_are_taken_whatever_else_is_open():
+    decisions = again(open_batch("relabel-1", task(1, done=1)), done_batch("relabel-2"))
+    assert named(decisions) == ["take_relabel"]
+    assert "relabel-2 is annotated" in told(decisions)
+
+
+def test_what_was_taken_is_left_alone_until_it_changes():
+    assert named(again(done_batch("relabel-1", taken="r1"))) == []
+    assert named(again(done_batch("relabel-1", drawn="r2", taken="r1"))) == ["take_relabel"]
+
+
+def test_how_far_people_are_with_going_through_again_is_told():
+    assert "relabel-1 is gone through again: 1 of 2 jobs" in told(again(open_batch("relabel-1", task(1, done=1))))
+
+
+def test_training_waits_for_labels_of_a_second_look():
+    decisions = again(done_batch("relabel-1"), iterations=[done_batch("v0")])
+    assert named(decisions) == ["take_relabel"]
+    assert "v0 is annotated and goes on after take_relabel of relabel" in told(decisions)
+
+
+def test_every_finished_model_that_was_measured_by_another_val_is_measured_again():
+    loop = [finished_batch("v0", yardstick="old"), finished_batch("v1", yardstick="new"), finished_batch("v2")]
+    decisions = again(iterations=loop, yardstick="new")
+    assert requests(decisions) == ["v0@new/old#1"]
+    assert named(again(iterations=loop, yardstick="")) == []
+
+
+def test_a_model_whose_iteration_goes_on_is_not_measured_besides():
+    assert named(again(iterations=[done_batch("v0", yardstick="old")], yardstick="new")) == ["label_loop"]
+
+
+def test_images_of_relabel_for_are_sent_by_themselves_where_that_is_allowed():
+    loop = replace(READY, newest="v0", newest_sent=True, to_relabel="abc")
+    assert "relabel@abc#1" in requests(before_annotation(loop, Told()))
+    assert "relabel@abc#1" not in requests(before_annotation(replace(loop, may_push=False), Told()))
+
+
+def test_a_hold_out_that_has_grown_is_sent_again():
+    loop = replace(READY, sends_holdout=True, holdout_sent=False, unsent="more")
+    assert f"{HOLDOUT}@more#1" in requests(before_annotation(loop, Told()))
