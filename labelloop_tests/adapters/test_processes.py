@@ -229,3 +229,16 @@ def test_the_last_client_can_tell_that_it_is_the_last(server):
         other.kill()
         other.wait()
         assert not server.has_other_clients()
+
+
+def test_a_server_whose_folder_was_moved_away_ends_and_does_not_bring_the_folder_back(tmp_path):
+    server = server_in(tmp_path / "before")
+    server.ensure(command)
+    processes = running(server)
+    shutil.move(tmp_path / "before", tmp_path / "after")
+    elsewhere.wait_until(lambda: all(map(ended, processes)))
+    assert not (tmp_path / "before").exists()
+    again = server_in(tmp_path / "after")
+    port = again.ensure(command)
+    assert listens(port)
+    stop(again)

@@ -10,9 +10,14 @@ from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.cli import changes
 from labelloop.core.summary import footnote
 from labelloop.core.vocabulary import HELD_OUT, Split
+from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.history import turns
 from labelloop.resources.labelled import labelled
 from labelloop.resources.lesson import lesson, measure
+from labelloop.resources.project import Project
+from labelloop.resources.rebuild import rebuild
+from labelloop.sensors import cvat_tasks_completed, next_iteration
+from labelloop_tests.test_sensors import Daemon
 from labelloop_tests.worlds import World, failure_of, metadata_of
 
 OLD, NEW = ["zero", "one", "two"], ["zero", "one", "two", "three"]
@@ -92,9 +97,26 @@ def test_an_appended_class_waits_until_people_have_looked_for_it(grown: World) -
     grown.turn([("score_again", "v0")])
     assert _footnote(now) == ""
     assert now.ledger.read("reports", "v0")["classes"] == NEW
+    shown = _shown(now)
+    assert shown == _drawn(now)
+    rebuild(now, DatasetResource(), nothing)
+    assert _shown(now) == shown
 
 
-def _footnote(now) -> str:
+def _shown(now: Project) -> dict[str, list[str]]:
+    """Classes on each image of val, as FiftyOne shows them."""
+    dataset = LoopDataset.open(now.home, mongod.ensure(now.home), now.settings.name).dataset
+    ids, found = dataset.load_saved_view("val_set").values(["sample_id", "human_labels.detections.label"])
+    return {sample_id: sorted(names) for sample_id, names in zip(ids, found, strict=True)}
+
+
+def _drawn(now: Project) -> dict[str, list[str]]:
+    """The same, as the files say."""
+    val = measure(now).data
+    return {name: sorted(val.boxes.loc[val.boxes["sample_id"] == name, "label"]) for name in val.reviewed}
+
+
+def _footnote(now: Project) -> str:
     return footnote(turns(now))
 
 
@@ -110,6 +132,24 @@ def _prefilled(world: World, name: str) -> None:
     known = labelled(now, ["v0", "v1"]).of(now.ledger.manifest(name)["sample_id"]).boxes
     assert drawn
     assert sorted(drawn) == sorted(zip(known["sample_id"], known["label"], strict=True))
+
+
+@pytest.mark.slow
+def test_with_relabel_for_the_sensors_send_take_and_measure_by_themselves(grown: World) -> None:
+    grown.turn([("label_loop", "v1")])
+    grown.configure(relabel_for=["three"])
+    daemon = Daemon(grown)
+    assert ("send_relabel", None, True) in daemon.act(next_iteration)
+    assert not any(request.job_name == "send_relabel" for request in _requests(daemon.tick(next_iteration)))
+    grown.annotate()
+    assert ("take_relabel", None, True) in daemon.act(cvat_tasks_completed)
+    assert sorted(daemon.act(cvat_tasks_completed)) == [("score_again", "v0", True), ("score_again", "v1", True)]
+    assert not _requests(daemon.tick(cvat_tasks_completed))
+    assert {tuple(grown.now.ledger.read("reports", name)["classes"]) for name in ("v0", "v1")} == {tuple(NEW)}
+
+
+def _requests(ticked: list[dg.RunRequest] | str) -> list[dg.RunRequest]:
+    return ticked if isinstance(ticked, list) else []
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.schema import Schema
 from labelloop.core.vocabulary import TEST
 from labelloop.resources.labelled import labelled, labelled_test
+from labelloop.resources.lesson import lesson, measure, yardstick
 from labelloop.resources.project import Project
 from labelloop.settings.model import Settings
 from labelloop.settings.yaml_file import render
@@ -167,3 +168,88 @@ def test_labels_of_some_images_are_theirs_alone(make):
     some = labelled(now, ["v0"]).of(["p2", "p3"])
     assert some.reviewed == ("p2",)
     assert boxes_of(some) == [("p2", "cat", 10.0)]
+
+
+# -- classes that came later ------------------------------------------------------------------------------------
+
+
+def append_a_class(now):
+    now.ledger.save_schema(now.ledger.schema().extend(["cat", "dog", "ant"]))
+
+
+def go_through_again(now, drawn, number=1):
+    """People looked at these images once more, with all classes."""
+    rows = [{"rank": 1, "sample_id": name, "source": SPLITS[name], "score": 0.0, "reason": "again"} for name in drawn]
+    version = now.ledger.schema().version
+    now.ledger.write("batches", f"relabel-{number}", {"rows": rows, "classes": ["ant"], "schema_version": version})
+    take(now, f"relabel-{number}", drawn)
+
+
+def sent_with(now, batch, names, version=1):
+    now.ledger.write("tasks", batch, {"tasks": [{"frames": {f"{n}.jpg": n for n in names}, "schema_version": version}]})
+
+
+@pytest.fixture
+def appended(make):
+    """p1 and val were labelled, then a class came, then p2 was labelled."""
+    now = make(train={"older_labels": "wait"})
+    for batch, name in (("v0", "p1"), (HOLDOUT, "val")):
+        sent_with(now, batch, [name])
+        take(now, batch, {name: [box("cat")]})
+    append_a_class(now)
+    sent_with(now, "v1", ["p2"], 2)
+    take(now, "v1", {"p2": [box("ant"), shape(2, "dog", (100.0, 10.0, 140.0, 50.0))]})
+    return now
+
+
+def test_an_appended_class_waits_for_images_labelled_before_and_its_boxes_are_no_background(appended):
+    learns = lesson(appended, "v1")
+    assert (learns.classes, learns.waiting, learns.unseen) == (("cat", "dog"), ("ant",), ("p1",))
+    assert boxes_of(learns.data) == [("p1", "cat", 10.0), ("p2", "dog", 100.0)]
+    assert "1 of 2 images were labelled before a class was appended; ant wait" in learns.told
+    val = measure(appended)
+    assert (val.classes, val.waiting) == (("cat", "dog"), ("ant",))
+
+
+def test_labels_taken_again_after_the_class_came_do_not_say_that_it_was_looked_for(appended):
+    take(appended, "v0", {"p1": [box("cat", 11.0)]})
+    assert lesson(appended, "v1").unseen == ("p1",)
+
+
+def test_a_class_is_learnt_when_people_went_through_the_older_images(appended):
+    go_through_again(appended, {"p1": [box("cat"), shape(2, "ant", (100.0, 10.0, 140.0, 50.0))]})
+    learns = lesson(appended, "v1")
+    assert (learns.classes, learns.waiting, learns.told) == (("cat", "dog", "ant"), (), "")
+    assert boxes_of(learns.data) == [
+        ("p1", "ant", 100.0), ("p1", "cat", 10.0), ("p2", "ant", 10.0), ("p2", "dog", 100.0)
+    ]  # fmt: skip
+    assert learns.data.by_people == 4
+    before = yardstick(measure(appended))
+    go_through_again(appended, {"val": []}, number=2)
+    assert measure(appended).classes == ("cat", "dog", "ant")
+    assert boxes_of(measure(appended).data) == []
+    assert yardstick(measure(appended)) != before
+
+
+def test_the_newest_classes_may_be_learnt_at_once_without_the_older_images(appended):
+    appended.config.write_text(render(Settings(train={"older_labels": "leave_out"})))
+    learns = lesson(Project(appended.config), "v1")
+    assert (learns.classes, learns.left_out, learns.data.reviewed) == (("cat", "dog", "ant"), ("p1",), ("p2",))
+
+
+def test_a_class_that_the_model_before_knows_is_not_forgotten_for_a_late_old_label(appended):
+    appended.ledger.write("models", "v0", {"model": "m", "labels_used": 1, "schema_version": 2})
+    learns = lesson(appended, "v1")
+    assert (learns.classes, learns.left_out) == (("cat", "dog", "ant"), ("p1",))
+
+
+def test_an_image_that_was_removed_the_second_time_is_removed(appended):
+    go_through_again(appended, {"p1": []})
+    frames = [frame(0, "p1.jpg", deleted=True)]
+    appended.ledger.save_labels("relabel-1", [task(*frames)], {"p1.jpg": "p1"})
+    assert lesson(appended, "v1").data.reviewed == ("p2",)
+
+
+def test_images_of_a_later_batch_gone_through_again_are_none_of_an_earlier_one(appended):
+    go_through_again(appended, {"p2": []})
+    assert labelled(appended, ["v0"]).reviewed == ("p1", "val")

@@ -56,3 +56,28 @@ def test_a_lost_answer_makes_no_second_project(access, server, project_name):
     project = find_or_create_project(lossy, project_name, CLASSES)
     assert [found["id"] for found in projects_called(server, project_name)] == [project.id]
     assert list(project.label_ids) == CLASSES
+
+
+def test_a_renamed_class_keeps_its_label_and_renaming_again_changes_nothing(server, project_name):
+    before = find_or_create_project(server, project_name, ["cat", "dog"]).label_ids
+    for _ in range(2):
+        after = find_or_create_project(server, project_name, ["cat", "hound"], renamed={"dog": "hound"}).label_ids
+        assert dict(after) == {"cat": before["cat"], "hound": before["dog"]}
+
+
+def test_where_both_names_are_labels_already_both_stay(server, project_name):
+    before = find_or_create_project(server, project_name, ["dog", "hound"]).label_ids
+    assert find_or_create_project(server, project_name, ["hound"], renamed={"dog": "hound"}).label_ids == before
+
+
+def test_a_project_that_another_home_made_is_not_touched(server, project_name):
+    find_or_create_project(server, project_name, ["cat"], owner="one")
+    assert list(find_or_create_project(server, project_name, ["cat", "dog"], owner="one").label_ids) == ["cat", "dog"]
+    with pytest.raises(CvatError, match=r"belongs to another labelloop project.*annotation.project"):
+        find_or_create_project(server, project_name, ["cow"], owner="two")
+    assert list(find_project(server, project_name).label_ids) == ["cat", "dog"]
+
+
+def test_a_project_that_people_made_may_be_used(server, project_name):
+    find_or_create_project(server, project_name, ["cat"])
+    assert list(find_or_create_project(server, project_name, ["cat"], owner="two").label_ids) == ["cat"]

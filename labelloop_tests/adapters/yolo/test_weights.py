@@ -126,6 +126,8 @@ def test_a_published_model_is_the_same_file_again_without_paths(
 def test_classes_must_be_how_the_schema_begins(trained: TrainOutcome) -> None:
     model = weights.load(trained.weights)
     assert weights.class_names(model, [*CLASSES, "five"], trained.weights) == list(CLASSES)
+    renamed = weights.class_names(model, ["nil", *CLASSES[1:]], trained.weights, {"zero": "nil"})
+    assert renamed == ["nil", *CLASSES[1:]]
     for schema in (CLASSES[:4], CLASSES[::-1]):
         with pytest.raises(ModelError, match="knows the classes zero, one, two, three, four, the schema has"):
             weights.class_names(model, schema, trained.weights)
