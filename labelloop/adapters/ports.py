@@ -10,7 +10,6 @@ from labelloop.core.errors import LabelloopError
 
 # Below what systems hand out to outgoing connections, so that nothing passing by takes a port away.
 PORTS = range(20_000, 32_000)
-CORRECT = "Remove it; links that were written before then lead nowhere."
 
 
 def kept_port(home: Home, server: str) -> int:
@@ -42,7 +41,7 @@ def is_free(port: int) -> bool:
 
 def _kept(home: Home) -> dict[str, int]:
     path = home.root / "ports.json"
-    return {name: int(port) for name, port in read_json(path, CORRECT).items()} if path.is_file() else {}
+    return {name: int(port) for name, port in read_json(path, "Run the same again.").items()} if path.is_file() else {}
 
 
 def _choose(purpose: str, taken: set[int]) -> int:

@@ -40,8 +40,8 @@ def holdout_batch(
         data_version=dg.DataVersion(content_hash(list(manifest["sample_id"]))),
         metadata={
             "dagster/row_count": len(manifest),
-            "images by split": counts(manifest["source"].value_counts().to_dict(), "split"),
             **links(now, sent),
+            "images by split": counts(manifest["source"].value_counts().to_dict(), "split"),
         },
     )
 
@@ -109,6 +109,7 @@ def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.Ma
         data_version=dg.DataVersion(now.ledger.revision(batch)),
         metadata={
             "dagster/row_count": len(version.boxes),
+            **links(now, now.ledger.read("tasks", batch), view),
             "images": len(version.reviewed),
             "images without objects": len(set(version.reviewed) - set(version.boxes["sample_id"])),
             "first images": sheet(now, version.reviewed, version.boxes),
@@ -118,6 +119,5 @@ def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.Ma
             "share of bad boxes": round(version.bad_box_share, 4),
             "set aside": table(version.quarantined),
             "revision": now.ledger.revision(batch),
-            **links(now, now.ledger.read("tasks", batch), view),
         },
     )

@@ -62,11 +62,11 @@ def batch(
         data_version=dg.DataVersion(content_hash(list(manifest["sample_id"]))),
         metadata={
             "dagster/row_count": len(manifest),
+            **links(now, sent, batch_view(iteration)),
             "images by source": counts(manifest["source"].value_counts().to_dict(), "source"),
             "first images": sheet(now, list(manifest["sample_id"])),
             "manifest": table(manifest, most=MANIFEST_ROWS),
             "remaining after this": len(remaining_pool(now)),
-            **links(now, sent, batch_view(iteration)),
             **_lineage(iteration),
         },
     )

@@ -12,6 +12,9 @@ from labelloop.cli.ending import cancelling_runs_of
 from labelloop.cli.instance import instance_of
 from labelloop.resources.project import Project
 
+# With its groups open: closed, the graph is two boxes that say nothing.
+LINEAGE = "/asset-groups?expanded=global@global:pool,global@global:iteration"
+
 
 @dataclass(frozen=True)
 class Member:
@@ -126,7 +129,7 @@ def links(now: Project) -> dict[str, str]:
     webserver = dagster_servers.webserver(now.home, now.config).port()
     if webserver:
         found["Dagster UI"] = f"http://127.0.0.1:{webserver}"
-        found["lineage"] = f"http://127.0.0.1:{webserver}/asset-groups"
+        found["lineage"] = f"http://127.0.0.1:{webserver}{LINEAGE}"
     app = app_server.running_url(now.home, now.settings.name)
     if app:
         found["App"] = app

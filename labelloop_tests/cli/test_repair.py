@@ -35,7 +35,7 @@ def described(dataset):
         for name, path in {
             "status": "annotation_status", "zcore": "zcore", "tags": "tags", "boxes": "human_labels.detections.label",
             "places": "human_labels.detections.bounding_box", "found": "predictions_v0.detections.confidence",
-            "missed": "eval_v0_fn", "file": "filepath",
+            "missed": "eval_v0_fn", "file": "filepath", "task": "cvat_url", "page": "dagster_url",
         }.items()
     }  # fmt: skip
     return per_sample | {

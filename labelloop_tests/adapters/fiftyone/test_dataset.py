@@ -4,7 +4,7 @@ import pytest
 
 from labelloop.adapters.fiftyone.belonging import MARK
 from labelloop.adapters.fiftyone.dataset import LoopDataset
-from labelloop.core.vocabulary import IMG_VIZ, AnnotationStatus, Field, Split, Tag
+from labelloop.core.vocabulary import IMG_VIZ, AnnotationStatus, Field, Split, Tag, view_slug
 from labelloop_tests.core.builders import labels
 from labelloop_tests.fiftyone_world import database
 
@@ -216,3 +216,21 @@ def test_info_written_elsewhere_meanwhile_is_kept(loop):
     loop.dataset.reload()
     own = {key: value for key, value in loop.dataset.info.items() if key != MARK}
     assert own == {"one": 1, "two": {"ü": [2]}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "batch_v0",
+        "eval_v12_failures",
+        "c+o+c+o 2-0-1-7",
+        "cat.DOG",
+        "---name----",
+        "sPaM     aNd  EgGs",
+        "a-&-b",
+        "Ünï x",
+    ],
+)
+def test_a_view_is_named_in_addresses_by_fiftyones_own_rule(loop, name):
+    loop.save_view(name, loop.dataset.view(), "")
+    assert loop.dataset._get_saved_view_doc(name).slug == view_slug(name)

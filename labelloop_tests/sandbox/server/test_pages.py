@@ -28,6 +28,19 @@ def test_every_name_is_escaped_on_every_page(api: Api, task: int) -> None:
         assert "script-src" not in page.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize(
+    ("tracker", "led"),
+    [("http://127.0.0.1:1/assets/batch", True), ("javascript:alert(1)", False), ("", False)],
+)
+def test_the_pages_of_a_project_lead_back_to_its_loop_and_to_nothing_that_is_no_page(
+    api: Api, task: int, tracker: str, led: bool
+) -> None:
+    project = api.get(f"/api/tasks/{task}").json()["project_id"]
+    api.call("PATCH", f"/api/projects/{project}", json={"bug_tracker": tracker})
+    for path in (f"/projects/{project}", f"/tasks/{task}"):
+        assert (f'<a href="{tracker}">the loop in Dagster</a>' in get(api.url + path).text) == led
+
+
 def test_a_task_shows_its_pictures_boxes_and_deleted_frames(api: Api, task: int) -> None:
     text = get(f"{api.url}/tasks/{task}").text
     assert text.count('loading="lazy"') == 3
