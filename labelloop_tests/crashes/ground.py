@@ -81,7 +81,7 @@ class Ground:
 
     def _start(self, words: Sequence[str], kills: Sequence[Kill], log: str) -> Any:
         said = self.folder / f"{log}.log"
-        said.unlink(missing_ok=True)
+        said.write_bytes(b"")
         return start(list(words), self.folder, self.environment, said, kills)
 
     def said(self, log: str = LOG) -> str:

@@ -151,16 +151,19 @@ def test_two_trainings_at_once_are_one_after_the_other_and_say_so(grounds) -> No
     _, ground = grounds
     longer = {"ops": {"trained_model": {"config": {"epochs": 3}}}}
     models = {path.name for path in (ground.folder / ".labelloop" / "models").glob("????????????????")}
-    first = ground.start("label_loop", "v0", Kill("", HELD, EPOCH), config=longer, log="first")
-    wait_until(gate(ground.folder).exists, PATIENCE)
-    same = ground.start("label_loop", "v0", config=longer, log="same")
-    other = ground.start("label_loop", "v1", config=longer, log="other")
-    wait_until(lambda: f"waiting for trained_model-v0, held by process {first.pid}" in ground.said("same"), PATIENCE)
-    wait_until(lambda: f"waiting for training, held by process {first.pid}" in ground.said("other"), PATIENCE)
-    gate(ground.folder).unlink()
-    for process in (first, same, other):
-        process.join(PATIENCE)
-    assert [process.exitcode for process in (first, same, other)] == [0, 0, 0], ground.said("other")
+    processes = [ground.start("label_loop", "v0", Kill("", HELD, EPOCH), config=longer, log="first")]
+    try:
+        wait_until(gate(ground.folder).exists, PATIENCE)
+        processes.append(ground.start("label_loop", "v0", config=longer, log="same"))
+        processes.append(ground.start("label_loop", "v1", config=longer, log="other"))
+        held = f"held by process {processes[0].pid}"
+        wait_until(lambda: f"waiting for trained_model-v0, {held}" in ground.said("same"), PATIENCE)
+        wait_until(lambda: f"waiting for training, {held}" in ground.said("other"), PATIENCE)
+    finally:
+        gate(ground.folder).unlink(missing_ok=True)
+        for process in processes:
+            process.join(PATIENCE)
+    assert [process.exitcode for process in processes] == [0, 0, 0], ground.said("other")
     made = {path.name for path in (ground.folder / ".labelloop" / "models").glob("????????????????")} - models
     assert len(made) == 2
     assert "is there already: same data, same settings" in ground.said("same")
