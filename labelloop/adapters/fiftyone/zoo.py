@@ -48,21 +48,22 @@ def fetch(home: Home, database_uri: str, name: str, splits: str = "") -> Path:
     prepare(home, database_uri)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    download = home.root / "media" / "zoo" / f"{name}.download"
-    _convert(name, wanted, download, partial)
+    downloads = home.root / "media" / "zoo" / "downloads"
+    _convert(name, wanted, downloads, partial)
     partial.rename(folder)
-    shutil.rmtree(download, ignore_errors=True)
+    shutil.rmtree(downloads, ignore_errors=True)
     return folder
 
 
-def _convert(name: str, splits: list[str], download: Path, folder: Path) -> None:
+def _convert(name: str, splits: list[str], downloads: Path, folder: Path) -> None:
     import fiftyone as fo
     import fiftyone.zoo as foz
 
     chosen = {"splits": splits} if splits else {}
     temporary = f"labelloop-zoo-{uuid.uuid4().hex[:8]}"
+    before, fo.config.dataset_zoo_dir = fo.config.dataset_zoo_dir, str(downloads)
     try:
-        dataset = foz.load_zoo_dataset(name, dataset_name=temporary, dataset_dir=str(download), **chosen)
+        dataset = foz.load_zoo_dataset(name, dataset_name=temporary, **chosen)
         dataset.export(export_dir=str(folder), dataset_type=fo.types.FiftyOneDataset, export_media="move")
     except Exception as error:  # each data set has a downloader of its own, with errors of its own
         said = " ".join(str(error).split())[:300]
@@ -72,5 +73,6 @@ def _convert(name: str, splits: list[str], download: Path, folder: Path) -> None
             "(source.type: fiftyone_dataset).",
         ) from error
     finally:
+        fo.config.dataset_zoo_dir = before
         if fo.dataset_exists(temporary):
             fo.delete_dataset(temporary)
