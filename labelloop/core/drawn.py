@@ -1,7 +1,7 @@
 """What people drew in a task, one value for each shape, tag and track, whichever frames a track runs through."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent
@@ -26,6 +26,10 @@ class Drawn:
     def removed(self) -> bool:
         """Whether it went with its frame."""
         return self.frame.deleted
+
+    def is_of_image(self, image_classes: Collection[str]) -> bool:
+        """Whether it says something about the whole image, in a class for that."""
+        return self.type == TAG and self.raw["label"] in image_classes
 
     def objection(self, schema: Schema) -> Quarantine | None:
         """Why it cannot become a box; None for an upright, visible rectangle of a known class."""

@@ -5,7 +5,7 @@ received = stored + quarantined + removed, or there is no label version.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ QUARANTINE_TYPES = {
     "sample_id": "str", "task_id": "int64", "frame": "int64", "shape_id": "int64", "label": "str", "type": "str",
     "reason": "str",
 }  # fmt: skip
+TAG_TYPES = {"sample_id": "str", "label": "str", "task_id": "int64", "frame": "int64", "shape_id": "int64"}
 CENSUS_TYPES = {"type": "str", "received": "int64", "stored": "int64", "quarantined": "int64", "removed": "int64"}
 
 
@@ -44,6 +45,7 @@ class LabelVersion:
         removed: Ids of images whose frame was deleted, sorted.
         quarantined: What was set aside and why, with the columns of `QUARANTINE_TYPES`.
         census: Counts by shape type, with the columns of `CENSUS_TYPES`.
+        tags: Classes of whole images, with the columns of `TAG_TYPES`.
     """
 
     schema_version: int
@@ -53,6 +55,7 @@ class LabelVersion:
     quarantined: pd.DataFrame
     census: pd.DataFrame
     looked_for: Mapping[str, int] = field(default_factory=dict)
+    tags: pd.DataFrame = field(default_factory=lambda: _frame([], TAG_TYPES))
 
     def __post_init__(self) -> None:
         settled = self.census[["stored", "quarantined", "removed"]].sum(axis=1)
@@ -82,6 +85,7 @@ class LabelVersion:
             "quarantined": _records(self.quarantined),
             "boxes": _records(self.boxes),
             "looked_for": dict(self.looked_for),
+            "tags": _records(self.tags),
         }
 
     @classmethod
@@ -95,6 +99,7 @@ class LabelVersion:
             quarantined=_frame(plain["quarantined"], QUARANTINE_TYPES),
             census=_frame(plain["census"], CENSUS_TYPES),
             looked_for=dict(plain["looked_for"]),
+            tags=_frame(plain["tags"], TAG_TYPES),
         )
 
 
@@ -103,24 +108,29 @@ def project(
     sample_of: Mapping[str, str],
     schema: Schema,
     looked_for: Mapping[str, int] | None = None,
+    image_classes: Collection[str] = (),
 ) -> LabelVersion:
     """The label version of some finished tasks.
 
-    Only upright rectangles of known classes become boxes. Their corners are put in order and clipped to the image; one
-    that reaches out by more than a pixel, has no area or is drawn twice is quarantined, like everything else.
+    Only upright rectangles of known classes become boxes, and tags of image classes tags. Corners are put in
+    order and clipped to the image; a box that reaches out by more than a pixel, has no area or is drawn twice is
+    quarantined, like everything else.
 
     Args:
         contents: The tasks as the server gave them.
         sample_of: Sample id by upload name.
         schema: The classes; what is drawn under the former name of one counts for it.
         looked_for: Version of the class list that people had, by sample id; that of `schema` where nothing is said.
+        image_classes: Classes of whole images.
 
     Raises:
         LabelError: If a frame belongs to no sample, two frames belong to one, or a shape would be lost.
     """
     refuse_strangers(contents, sample_of)
     drawn = [each for content in contents for each in drawn_in(content, sample_of)]
-    live = [(each, each.objection(schema)) for each in drawn if not each.removed]
+    of_images = [each for each in drawn if not each.removed and each.is_of_image(image_classes)]
+    shapes = [each for each in drawn if not each.removed and not each.is_of_image(image_classes)]
+    live = [(each, each.objection(schema)) for each in shapes]
     rectangles = _frame([_box(each, schema) for each, objection in live if objection is None], BOX_TYPES)
     frames = [(sample_of[frame.name], frame) for content in contents for frame in content.frames]
     sizes = {sample_id: (frame.width, frame.height) for sample_id, frame in frames if not frame.deleted}
@@ -134,8 +144,16 @@ def project(
         reviewed=tuple(sorted(sizes)),
         removed=tuple(sorted({sample_id for sample_id, _ in frames} - set(sizes))),
         quarantined=quarantined.sort_values(["sample_id", "type", "shape_id"], ignore_index=True),
-        census=_census(received(contents), len(boxes), quarantined, [each for each in drawn if each.removed]),
         looked_for={name: min((looked_for or {}).get(name, schema.version), schema.version) for name in sorted(sizes)},
+        census=_census(
+            received(contents),
+            {RECTANGLE: len(boxes), TAG: len(of_images)},
+            quarantined,
+            [each for each in drawn if each.removed],
+        ),
+        tags=_frame([_origin(each, schema) for each in of_images], TAG_TYPES).sort_values(
+            ["sample_id", "label"], ignore_index=True
+        ),
     )
 
 
@@ -164,11 +182,13 @@ def _clipped(boxes: pd.DataFrame, sizes: Mapping[str, tuple[float, float]]) -> p
     return boxes.assign(**dict(zip(CORNERS, corners.T, strict=True)))
 
 
-def _census(counts: Counter[str], stored: int, quarantined: pd.DataFrame, removed: Sequence[Drawn]) -> pd.DataFrame:
+def _census(
+    counts: Counter[str], stored: Mapping[str, int], quarantined: pd.DataFrame, removed: Sequence[Drawn]
+) -> pd.DataFrame:
     set_aside, gone = Counter(quarantined["type"]), Counter(each.type for each in removed)
     rows = [
         {
-            "type": name, "received": counts[name], "stored": stored if name == RECTANGLE else 0,
+            "type": name, "received": counts[name], "stored": stored.get(name, 0),
             "quarantined": set_aside[name], "removed": gone[name],
         }
         for name in sorted(counts.keys() | set_aside.keys() | gone.keys())

@@ -84,6 +84,7 @@ class Field(StrEnum):
     GROUND_TRUTH_KEYPOINTS = "ground_truth_keypoints"
     GROUND_TRUTH_TAGS = "ground_truth_tags"
     HUMAN_LABELS = "human_labels"
+    HUMAN_TAGS = "human_tags"  # classes of whole images
     STATUS = "annotation_status"
     ZCORE = "zcore"
     CVAT_URL = "cvat_url"  # the task the sample was sent with last
@@ -100,6 +101,13 @@ class LabelKind(StrEnum):
     MASK = "mask"
     TAG = "tag"  # of the image, not of an object in it
     OTHER = "other"  # an object in a form that labelloop keeps but cannot show: ellipse, cuboid, crowd
+
+
+class Backend(StrEnum):
+    """Where people draw a batch; stored with it, so that a batch ends where it began."""
+
+    CVAT = "cvat"
+    FIFTYONE = "fiftyone"
 
 
 class Tag(StrEnum):

@@ -52,8 +52,13 @@ class SourceSettings(Section):
 
 
 class AnnotationSettings(Section):
-    """How images travel to CVAT and back."""
+    """How images travel to CVAT and back, or are labelled in the App."""
 
+    backend: Literal["cvat", "fiftyone"] = Field(
+        "cvat",
+        description="Where people draw. cvat: tasks on a CVAT server. fiftyone: the Annotate tab of the App, for one "
+        "person, without a server.",
+    )
     push: bool = Field(
         False,
         description="May labelloop write to a CVAT that is not its own sandbox? Nothing is sent before this is true.",
@@ -141,7 +146,8 @@ class BatchSettings(Section):
     golden_per_batch: int = Field(
         0,
         ge=0,
-        description="Golden images hidden in each batch, on top of the budget, annotated again blind.",
+        description="Golden images hidden in each batch, on top of the budget, annotated again blind. None with "
+        "annotation.backend fiftyone: the App shows their first labels.",
     )
 
     @field_validator("budget")
@@ -195,6 +201,11 @@ class Settings(Section):
         default_factory=list,
         description="Appended classes for which images labelled before go to people again, without being asked.",
     )
+    image_classes: list[str] = Field(
+        default_factory=list,
+        description="Classes of whole images, several at once, in field human_tags. The App offers them; in CVAT add "
+        "labels of these names and tag the images.",
+    )
     media_root: str = Field(
         ".", description="Image paths are kept relative to this folder, so that a project can move."
     )
@@ -203,7 +214,7 @@ class Settings(Section):
     )
     sandbox: Literal["off", "replay"] = Field(
         "off",
-        description="replay: a built-in server stands in for CVAT; annotators answer from the source's labels.",
+        description="replay: annotators answer from the source's labels; a built-in server stands in for CVAT.",
     )
     source: SourceSettings = SourceSettings()
     sources: list[SourceSettings] = Field(
@@ -223,7 +234,7 @@ class Settings(Section):
     loop: LoopSettings = LoopSettings()
     annotators: AnnotatorSettings = AnnotatorSettings()
 
-    @field_validator("classes")
+    @field_validator("classes", "image_classes")
     @classmethod
     def _unique_names(cls, value: list[str]) -> list[str]:
         twice = sorted({name for name in value if value.count(name) > 1})
@@ -243,8 +254,23 @@ class Settings(Section):
 
     @property
     def may_push(self) -> bool:
-        """Whether images may be sent to the CVAT of the project."""
-        return self.sandbox != "off" or self.annotation.push
+        """Whether images may go to where people draw: in the App they leave the machine for nowhere."""
+        return self.sandbox != "off" or self.annotation.push or self.in_app
+
+    @property
+    def in_app(self) -> bool:
+        """Whether new batches are labelled in the App."""
+        return self.annotation.backend == "fiftyone"
+
+    @property
+    def has_sandbox_server(self) -> bool:
+        """Whether labelloop's own server stands in for CVAT."""
+        return self.sandbox == "replay" and not self.in_app
+
+    @property
+    def golden_per_batch(self) -> int:
+        """Golden images hidden in each batch. None in the App, which shows their first labels in the same field."""
+        return 0 if self.in_app else self.batch.golden_per_batch
 
     @property
     def project_name(self) -> str:

@@ -202,3 +202,24 @@ def test_a_label_version_names_the_classes_people_could_choose_from():
     """An image labelled before a class was appended says nothing about that class."""
     assert version_of(frame(0, ONE)).schema_version == 1
     assert version_of(frame(0, ONE), schema=SCHEMA.extend(["cat", "dog", "zebra"])).schema_version == 2
+
+
+def test_a_tag_of_an_image_class_is_stored_and_any_other_is_set_aside():
+    drawn = [frame(0, ONE, shape(1), tags=[tag(2, "night"), tag(3, "cat"), tag(4, "fog")])]
+    version = project([task(*drawn)], NAMES, SCHEMA, image_classes=["night", "day"])
+    assert version.tags[["sample_id", "label", "shape_id"]].to_numpy().tolist() == [["s1", "night", 2]]
+    assert version.quarantined[["label", "reason"]].to_numpy().tolist() == [
+        ["cat", Quarantine.UNSUPPORTED_SHAPE], ["fog", Quarantine.UNKNOWN_CLASS],
+    ]  # fmt: skip
+    assert census(version)["tag"] == (3, 1, 2, 0)
+    assert version.incomplete == ()
+    back = LabelVersion.from_dict(json.loads(json.dumps(version.to_dict())))
+    pd.testing.assert_frame_equal(back.tags, version.tags)
+
+
+def test_tags_of_a_deleted_frame_go_with_it():
+    version = project(
+        [task(frame(0, ONE, tags=[tag(1, "night")], deleted=True))], NAMES, SCHEMA, image_classes=["night"]
+    )
+    assert version.tags.empty
+    assert census(version)["tag"] == (1, 0, 0, 1)

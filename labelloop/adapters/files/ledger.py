@@ -152,6 +152,14 @@ class Ledger:
         """A small record, or None when it was not written yet."""
         return self.read(kind, name) if (self.root / kind / f"{name}.json").is_file() else None
 
+    def sent(self) -> dict[str, Any]:
+        """The records of all batches that were sent to people, by name."""
+        return {path.stem: self.read("tasks", path.stem) for path in sorted((self.root / "tasks").glob("*.json"))}
+
+    def remove(self, kind: str, name: str) -> None:
+        """Remove a small record, if it is there."""
+        (self.root / kind / f"{name}.json").unlink(missing_ok=True)
+
     def write(self, kind: str, name: str, value: Any) -> None:
         """Write a small record of a known kind."""
         if kind not in _FIRST:
@@ -180,12 +188,7 @@ class Ledger:
         stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
         contents = [TaskContent.from_dict(content) for content in stored["contents"]]
         schema = self.schema().at(Schema.from_dict(stored["schema"]).version)
-        return project(contents, stored["sample_of"], schema, stored.get("looked_for"))
-
-    def contents(self, batch: str) -> tuple[list[TaskContent], dict[str, str]]:
-        """The tasks of a batch as they were last taken back, and the sample of each frame name."""
-        stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
-        return [TaskContent.from_dict(content) for content in stored["contents"]], stored["sample_of"]
+        return project(contents, stored["sample_of"], schema, stored.get("looked_for"), stored.get("image_classes", ()))
 
     def revision(self, batch: str) -> str:
         """Revision of the current labels of a batch."""
@@ -203,7 +206,18 @@ class Ledger:
         """Where a label version lies; named by its revision, so never overwritten with something else."""
         return self.root / "labels" / batch / f"{revision}.json"
 
-    def save_labels(self, batch: str, contents: Sequence[TaskContent], sample_of: Mapping[str, str]) -> bool:
+    def contents(self, batch: str) -> tuple[list[TaskContent], dict[str, str]]:
+        """The tasks of a batch as they were last taken back, and the sample of each frame name."""
+        stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
+        return [TaskContent.from_dict(content) for content in stored["contents"]], stored["sample_of"]
+
+    def save_labels(
+        self,
+        batch: str,
+        contents: Sequence[TaskContent],
+        sample_of: Mapping[str, str],
+        image_classes: Sequence[str] = (),
+    ) -> bool:
         """Write the raw content of tasks as a label version and make it current.
 
         Returns False, and writes nothing, when these labels are the current ones already.
@@ -214,13 +228,14 @@ class Ledger:
         schema = self.schema()
         drawn = [content.revision for content in contents]
         looked_for = versions_of_tasks(self.read_or_none("tasks", batch), schema.version)
-        revision = content_hash([drawn, len(schema.classes)])  # a class of another name is the same class
+        # A class of another name is the same class, so their number is enough.
+        revision = content_hash([drawn, len(schema.classes), *([list(image_classes)] if image_classes else [])])
         record = {"revision": revision, "drawn": content_hash(drawn)}
         if self.read_or_none("labels", batch) == record and self.label_file(batch, revision).is_file():
             return False
-        project(contents, sample_of, schema, looked_for)  # refuses before anything is written
+        project(contents, sample_of, schema, looked_for, image_classes)  # refuses before anything is written
         stored = {"contents": [asdict(content) for content in contents], "sample_of": dict(sample_of)}
-        stored |= {"schema": schema.to_dict(), "looked_for": looked_for}
+        stored |= {"schema": schema.to_dict(), "looked_for": looked_for, "image_classes": list(image_classes)}
         write_json(self.label_file(batch, revision), stored)
         self.write("labels", batch, record)
         return True
@@ -262,6 +277,7 @@ REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds", "y
 _FIRST = {
     "batches": "Run the job next_batch for {name} first.",
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
+    "drawings": "`labelloop rebuild` and `labelloop reset` write it while they need it.",
     "pulled": PREPARE,
     "splits": PREPARE,
     "labels": "Annotate the tasks of {name} in CVAT, then run label_loop (take_holdout for the hold-out).",

@@ -163,12 +163,13 @@ def test_a_kill_in_the_middle_of_a_write_leaves_a_whole_version(tmp_path):
 def test_what_another_writer_is_writing_stays_and_so_does_another_file(tmp_path):
     with elsewhere.start("input()") as dead:
         pass
-    busy, other = tmp_path / f".a.json.{os.getppid()}.12ab.partial", tmp_path / f".b.json.{dead.pid}.12ab.partial"
-    left = tmp_path / f".a.json.{dead.pid}.12ab.partial"
-    for path in (busy, other, left):
-        path.touch()
-    write_json(tmp_path / "a.json", {})
-    assert partials(tmp_path) == sorted([busy.name, other.name])
+    with elsewhere.start("input()") as writer:
+        busy, other = tmp_path / f".a.json.{writer.pid}.12ab.partial", tmp_path / f".b.json.{dead.pid}.12ab.partial"
+        left = tmp_path / f".a.json.{dead.pid}.12ab.partial"
+        for path in (busy, other, left):
+            path.touch()
+        write_json(tmp_path / "a.json", {})
+        assert partials(tmp_path) == sorted([busy.name, other.name])
 
 
 @pytest.mark.parametrize(
