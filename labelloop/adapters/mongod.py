@@ -76,6 +76,12 @@ def owned(home: Home) -> OwnedServer:
     return OwnedServer(name="mongod", folder=folder, answers=lambda port: _serves(port, folder / "data"))
 
 
+def is_up(home: Home, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether there is a mongod to ask, without starting one; of one that is named in the environment it is assumed."""
+    given = environ.get("FIFTYONE_DATABASE_URI", "")
+    return bool(given and OURS not in given) or owned(home).port() is not None
+
+
 def shut_down(home: Home) -> bool:
     """Stop the home's mongod; returns whether it was running."""
     return stop(owned(home))

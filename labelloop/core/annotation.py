@@ -50,7 +50,10 @@ class TaskRef:
 
 @dataclass(frozen=True)
 class TaskProgress:
-    """How far people are with a task; `found` is False when it was deleted on the server."""
+    """How far people are with a task; `found` is False when it was deleted on the server.
+
+    A batch in the App is one task, and its jobs are its images; `unit` says what is counted.
+    """
 
     task_id: int
     name: str
@@ -60,6 +63,12 @@ class TaskProgress:
     jobs_completed: int
     completed: bool  # every annotation job is in stage acceptance, state completed
     updated: str  # the server's time stamp of the last change
+    unit: str = "jobs"
+
+    @property
+    def told(self) -> str:
+        """How far people are, in words."""
+        return f"{self.jobs_completed} of {self.jobs_total} {self.unit}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ LabelloopError                 every error labelloop raises on purpose
 │   ├── CvatUnreachableError   CVAT did not answer: worth trying again
 │   └── CvatLoginError         the credentials are missing or wrong
 ├── DatabaseError              mongod is missing, too old, or does not start
+│   └── DatabaseBusyError      FiftyOne's data set cannot be read at the moment: worth trying again
 ├── ModelError                 weights cannot be loaded or a training cannot go on
 └── StuckError                 the loop cannot go on by itself: it waits for a person
 """
@@ -53,6 +54,10 @@ class CvatLoginError(CvatError):
 
 class DatabaseError(LabelloopError):
     """The mongod behind FiftyOne is missing, too old, or does not start."""
+
+
+class DatabaseBusyError(DatabaseError):
+    """FiftyOne's data set is being made, or its mongod does not answer: worth trying again."""
 
 
 class ModelError(LabelloopError):

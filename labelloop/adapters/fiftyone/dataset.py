@@ -111,7 +111,8 @@ class LoopDataset:
     def replace_tag(self, tag: str, sample_ids: Iterable[str]) -> None:
         """Let exactly these samples carry a tag."""
         wanted = set(sample_ids)
-        self.dataset.match_tags(tag).untag_samples(tag)
+        # Whoever reads meanwhile must not find the tag gone where it stays.
+        self.dataset.match_tags(tag).match({Field.SAMPLE_ID: {"$nin": sorted(wanted)}}).untag_samples(tag)
         if wanted:
             self.view_of(wanted).tag_samples(tag)
 
@@ -149,10 +150,8 @@ class LoopDataset:
         own = manifest[manifest["source"] != Source.GOLDEN]
         for source, rows in own.groupby("source"):
             self.view_of(rows["sample_id"]).tag_samples(source_tag(str(source)))
-        # Shown again after its labels came back, a batch is not to be annotated once more.
-        waiting = self.view_of(own["sample_id"]).match(
-            {Field.STATUS: {"$in": [AnnotationStatus.UNLABELED, AnnotationStatus.SELECTED]}}
-        )
+        # Shown again, a batch asks for nothing a second time: people may have done some of it.
+        waiting = self.view_of(own["sample_id"]).match({Field.STATUS: AnnotationStatus.UNLABELED})
         waiting.tag_samples(Tag.TO_ANNOTATE)
         waiting.set_values(Field.STATUS, [AnnotationStatus.SELECTED] * len(waiting))
         self.save_view(
@@ -163,6 +162,20 @@ class LoopDataset:
         """Addresses that lead from a sample to the CVAT task it is in, and to the page of the asset that sent it."""
         self.set_values(Field.CVAT_URL, tasks)
         self.set_values(Field.DAGSTER_URL, dict.fromkeys(tasks, page))
+
+    def show_tags(self, tags: pd.DataFrame, reviewed: Sequence[str]) -> None:
+        """Classes of whole images: sample_id, label; an image that has none gets an empty list."""
+        import fiftyone as fo
+
+        labels = tags.groupby("sample_id")["label"].agg(list).to_dict() if len(tags) else {}
+        made = {
+            sample_id: fo.Classifications(
+                classifications=[fo.Classification(label=label) for label in labels.get(sample_id, [])]
+            )
+            for sample_id in reviewed
+        }
+        if made:
+            self.set_values(Field.HUMAN_TAGS, made)
 
     def show_labels(self, batch: str, boxes: pd.DataFrame, samples: pd.DataFrame, reviewed: Sequence[str]) -> None:
         """What people drew on a batch, also where they drew nothing."""

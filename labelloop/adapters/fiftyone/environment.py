@@ -7,6 +7,11 @@ from labelloop.adapters.files.home import Home
 from labelloop.core.errors import DatabaseError
 
 
+def database_name(home: Home) -> str:
+    """Name of this home's database in its mongod."""
+    return os.environ.get("FIFTYONE_DATABASE_NAME", f"labelloop_{home.dataset_uuid()[:8]}")
+
+
 def prepare(home: Home, database_uri: str) -> None:
     """Point FiftyOne at this home's database; to be called before the first import of fiftyone.
 
@@ -15,7 +20,7 @@ def prepare(home: Home, database_uri: str) -> None:
     """
     wanted = {
         "FIFTYONE_DATABASE_URI": database_uri,
-        "FIFTYONE_DATABASE_NAME": os.environ.get("FIFTYONE_DATABASE_NAME", f"labelloop_{home.dataset_uuid()[:8]}"),
+        "FIFTYONE_DATABASE_NAME": database_name(home),
         # The packaged mongod is older than FiftyOne likes; labelloop itself checks that it is new enough.
         "FIFTYONE_DATABASE_VALIDATION": "false",
         "FIFTYONE_DO_NOT_TRACK": "true",
