@@ -17,6 +17,7 @@ from labelloop.resources.links import links, show_ways_back
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.sheets import sheet
+from labelloop.resources.shown import show_version
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, table
 
@@ -60,7 +61,7 @@ def annotated_holdout(
     now = project.current
     version = _take(context, now, cvat, HOLDOUT)
     with dataset.writing(now, context.log.info) as loop:
-        loop.show_labels(HOLDOUT, version.boxes, now.ledger.samples(), version.reviewed)
+        show_version(now, loop, HOLDOUT, version, version.reviewed)
         append_info(loop, GOLDEN_HISTORY, baseline(now))
         show_relabels(now, loop)
         show_ways_back(now, loop, HOLDOUT)
@@ -86,7 +87,7 @@ def annotated_batch(
     golden = set(now.ledger.in_split(*HELD_OUT))
     own = [sample_id for sample_id in version.reviewed if sample_id not in golden]
     with dataset.writing(now, context.log.info) as loop:
-        loop.show_labels(iteration, version.boxes, now.ledger.samples(), own)
+        show_version(now, loop, iteration, version, own)
         show_relabels(now, loop)
     return _result(now, iteration, version, batch_view(iteration))
 
@@ -98,7 +99,7 @@ def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, b
         for name, sample_id in task["frames"].items()
     }
     contents = cvat.take(now, batch, context.log.info)
-    if not now.ledger.save_labels(batch, contents, sample_of):
+    if not now.ledger.save_labels(batch, contents, sample_of, now.settings.image_classes):
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
     return now.ledger.label_version(batch)
 
@@ -115,6 +116,7 @@ def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.Ma
             "first images": sheet(now, version.reviewed, version.boxes),
             "images removed in CVAT": len(version.removed),
             "boxes by class": table(class_table(version.boxes, classes)),
+            "images by image class": counts(version.tags["label"].value_counts().to_dict(), "image class"),
             "received, stored, set aside": table(version.census),
             "share of bad boxes": round(version.bad_box_share, 4),
             "set aside": table(version.quarantined),

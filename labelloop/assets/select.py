@@ -67,6 +67,7 @@ def batch(
             "first images": sheet(now, list(manifest["sample_id"])),
             "manifest": table(manifest, most=MANIFEST_ROWS),
             "remaining after this": len(remaining_pool(now)),
+            **_without_golden(now),
             **_lineage(iteration),
         },
     )
@@ -77,7 +78,7 @@ def _manifest(now: Project, iteration: str, budget: str) -> pd.DataFrame:
     if now.ledger.read_or_none("batches", iteration) is None:
         rows = _choose(now, iteration, budget)
         golden = now.ledger.in_split(Split.GOLDEN)
-        count = min(now.settings.batch.golden_per_batch, len(golden))
+        count = min(now.settings.golden_per_batch, len(golden))
         rows = with_golden(rows, golden, count, now.rng("golden", iteration))
         now.ledger.write("batches", iteration, {"rows": rows.to_dict("records")})
     return now.ledger.manifest(iteration)
@@ -108,6 +109,13 @@ def _cut(rows: pd.DataFrame, iteration: str, budget: str) -> pd.DataFrame:
             "Raise batch.budget and materialise failure_mined_batch of the iteration before.",
         )
     return rows.head(wanted)
+
+
+def _without_golden(now: Project) -> dict[str, dg.MetadataValue]:
+    if now.settings.golden_per_batch == now.settings.batch.golden_per_batch:
+        return {}
+    why = "none hidden: the App shows their first labels, so nobody could annotate them blind"
+    return {"golden images": dg.MetadataValue.text(why)}
 
 
 def _lineage(iteration: str) -> dict[str, dg.MetadataValue]:

@@ -35,7 +35,7 @@ class Fleet:
 
     def __init__(self, now: Project, *, sandbox: bool = True, port: int = 0) -> None:
         self.now = now
-        self.members = members(now, sandbox=sandbox and now.settings.sandbox == "replay", port=port)
+        self.members = members(now, sandbox=sandbox and now.settings.has_sandbox_server, port=port)
 
     def __enter__(self) -> "Fleet":
         # The first to open a new Dagster home makes its databases; two at once break them for good.
@@ -133,7 +133,7 @@ def links(now: Project) -> dict[str, str]:
     app = app_server.running_url(now.home, now.settings.name)
     if app:
         found["App"] = app
-    sandbox = sandbox_port(now.home) if now.settings.sandbox == "replay" else None
+    sandbox = sandbox_port(now.home) if now.settings.has_sandbox_server else None
     if sandbox:
         found["sandbox"] = f"http://127.0.0.1:{sandbox}"
     return found

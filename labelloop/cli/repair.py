@@ -43,7 +43,9 @@ def reset(now: Project, first: str, say: Say, *, agreed: bool | Agree) -> None:
             say("nothing was changed")
             return
         with resetting.nobody_at_work(now, iterations):
-            resetting.retire_tasks(now, CvatResource().server(now), iterations, say)
+            if resetting.tasks_in_cvat(now, iterations):
+                resetting.retire_tasks(now, CvatResource().server(now), iterations, say)
+            resetting.keep_drawings(now, iterations)
             resetting.forget_partitions(instance, first)
             say(f"files of {', '.join(iterations)} are in {resetting.archive(now, first)}")
             rebuild(now, say)

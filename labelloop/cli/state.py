@@ -6,15 +6,16 @@ from typing import Any
 
 import dagster as dg
 
-from labelloop.adapters import sandbox_server
+from labelloop.adapters import mongod, sandbox_server
 from labelloop.adapters.cvat import pull
 from labelloop.cli.fleet import links
 from labelloop.cli.up import is_up
 from labelloop.core.decision import Act, Decision
-from labelloop.core.errors import CvatUnreachableError, LabelloopError
+from labelloop.core.errors import CvatUnreachableError, DatabaseError, LabelloopError
 from labelloop.core.summary import Turn
 from labelloop.core.vocabulary import HOLDOUT, TEST, Split
 from labelloop.core.waiting import Batch, after_annotation, before_annotation
+from labelloop.resources.app import batches
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.final import history, newest, reported
 from labelloop.resources.history import stop_sentence, turns
@@ -53,7 +54,7 @@ class Status:
         cvat: Empty, or why CVAT could not be asked.
         waits_for: Sentences.
         comes_next: What the sensors start at their next tick.
-        tasks: Open CVAT tasks: batch, name, url, jobs completed and in all.
+        tasks: Open tasks: batch, name, url, jobs completed and in all, what is counted (jobs, or images in the App).
         needs: What needs a person, in sentences.
         running: Runs in flight.
         dead: Runs that were ended just now, because their process is gone.
@@ -165,7 +166,8 @@ def in_flight(instance: dg.DagsterInstance) -> list[dict[str, str]]:
 def _ask(now: Project) -> Looked | str:
     """The batches with what CVAT says of them, or why it says nothing."""
     try:
-        if now.settings.sandbox == "replay" and sandbox_server.owned(now.home).port() is None:
+        _require_database(now)
+        if now.settings.has_sandbox_server and sandbox_server.owned(now.home).port() is None:
             raise CvatUnreachableError("The sandbox server is not running", "`labelloop up` starts it.")
         found = look_at_batches(now, CvatResource(), Seen(seconds=0.0))
     except LabelloopError as error:
@@ -188,6 +190,12 @@ def _ask_test(now: Project) -> list[Batch]:
     except LabelloopError:  # the other batches say so
         return []
     return [] if batch.complete else [batch]
+
+
+def _require_database(now: Project) -> None:
+    """Looking starts nothing, so where people draw in the App its database has to be there."""
+    if batches(now) and not mongod.is_up(now.home):
+        raise DatabaseError("FiftyOne's database is not running", "`labelloop up` or `labelloop app` starts it.")
 
 
 def _as_taken(batch: Batch) -> Batch:
@@ -215,6 +223,7 @@ def _open_tasks(batches: Sequence[Batch]) -> list[dict[str, Any]]:
             "url": task.url,
             "jobs_completed": task.jobs_completed,
             "jobs_total": task.jobs_total,
+            "unit": task.unit,
         }
         for batch in batches
         for task in batch.progress or ()

@@ -75,7 +75,7 @@ def _sentences(status: Status) -> RenderableType:
     lines += [_line("ended", sentence, "red") for sentence in status.dead]
     for run in status.running:
         lines.append(_line("running", f"{run['job']} {run['partition']} {run['status'].lower()}", "green"))
-    lines += [_line("CVAT", status.cvat, "yellow")] if status.cvat else []
+    lines += [_line("not asked", status.cvat, "yellow")] if status.cvat else []
     lines += [
         _line("next", sentence if status.up else f"{sentence}, when it is up", "green")
         for sentence in status.comes_next
@@ -83,7 +83,7 @@ def _sentences(status: Status) -> RenderableType:
     told = {status.stopped and f"the loop has stopped: {status.stopped}"}
     lines += [_line("waits", sentence, "cyan") for sentence in status.waits_for if sentence not in told]
     for task in status.tasks:
-        done = f"{task['jobs_completed']} of {task['jobs_total']} jobs"
+        done = f"{task['jobs_completed']} of {task['jobs_total']} {task['unit']}"
         lines.append(_line("task", f"{task['name']}  {done}  {task['url']}", "blue"))
     return Group(*lines)
 

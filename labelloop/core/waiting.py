@@ -17,7 +17,7 @@ SHOWN = 3  # tasks named in a sentence
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch on its way through CVAT.
+    """A batch on its way through CVAT or the App.
 
     Attributes:
         name: Iteration, or `holdout`.
@@ -56,7 +56,8 @@ class Batch:
         done, total = sum(task.jobs_completed for task in tasks), sum(task.jobs_total for task in tasks)
         waiting = [task.url for task in tasks if not task.completed]
         more = [f"and {len(waiting) - SHOWN} more"] if len(waiting) > SHOWN else []
-        return ", ".join([f"{done} of {total} jobs", *waiting[:SHOWN], *more])
+        unit = tasks[0].unit if tasks else "jobs"
+        return ", ".join([f"{done} of {total} {unit}", *waiting[:SHOWN], *more])
 
 
 @dataclass(frozen=True)
@@ -152,11 +153,11 @@ def after_pull(project: str, finished: Mapping[str, str], taken: Mapping[str, st
 
 def _take_holdout(batch: Batch, scorable: bool, runs: Runs) -> Decision | None:
     if batch.progress is None:
-        return None if scorable else wait("waiting for the hold-out: it is not in CVAT yet (send_holdout)")
+        return None if scorable else wait("waiting for the hold-out: it was not sent yet (send_holdout)")
     if batch.lost and batch.taken:
         return None
     waiting = [task for task in batch.progress if not task.completed]
-    told = ", ".join(f"{task.name} {task.jobs_completed} of {task.jobs_total} jobs, {task.url}" for task in waiting)
+    told = ", ".join(f"{task.name} {task.told}, {task.url}" for task in waiting)
     lead = "the hold-out was reopened" if batch.taken else "waiting for the hold-out"
     at_people = _at_people(batch, f"{lead}: {told}", JobName.SEND_HOLDOUT)
     if at_people or (batch.drawn == batch.taken and not broken(JobName.TAKE_HOLDOUT, HOLDOUT, runs)):
@@ -215,7 +216,7 @@ def _label_loop(batch: Batch, pending: Sequence[Decision], scorable: bool, runs:
 def _at_people(batch: Batch, told: str, send: JobName) -> Decision | None:
     """What to wait for before a batch can be taken back; None when it can."""
     if batch.progress is None:
-        return wait(f"{batch.name} is chosen, but not in CVAT yet")
+        return wait(f"{batch.name} is chosen, but not sent yet")
     if batch.lost:
         named = ", ".join(f"#{task.task_id}" for task in batch.lost)
         return alarm(
@@ -232,8 +233,8 @@ def _settled(batch: Batch, runs: Runs) -> Decision | None:
         return None
     if batch.refused:
         return alarm(
-            f"the labels of {batch.name} failed their checks ({batch.refused}). Correct them in CVAT and complete the "
-            f"jobs again, or change the limits under checks: and run label_loop of {batch.name} yourself"
+            f"the labels of {batch.name} failed their checks ({batch.refused}). Correct them where they were drawn and "
+            f"complete them again, or change the limits under checks: and run label_loop of {batch.name} yourself"
         )
     done = batch.finished and not broken(JobName.LABEL_LOOP, batch.name, runs)
     return wait(f"{batch.name} is finished") if done else None

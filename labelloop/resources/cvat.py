@@ -1,4 +1,8 @@
-"""The round trip of a batch: images out to CVAT tasks, annotations back, idempotent in both directions."""
+"""The round trip of a batch: images out to people, annotations back, idempotent in both directions.
+
+Out means to CVAT tasks, or to a view of the App (`resources.app`): labelloop.yaml says which for a new batch, and a
+batch that was sent stays where it was sent.
+"""
 
 import os
 from collections.abc import Callable, Sequence
@@ -13,6 +17,7 @@ from labelloop.core.annotation import TaskContent, TaskProgress, TaskSpec, Uploa
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.schema import Schema
 from labelloop.core.vocabulary import SUBSETS, TEST, Split, is_by_split
+from labelloop.resources import app
 from labelloop.resources.project import Project
 
 MEBIBYTE = 1 << 20
@@ -50,10 +55,14 @@ class CvatResource(dg.ConfigurableResource):
     def send(self, project: Project, batch: str, manifest: pd.DataFrame, log: Log) -> dict:
         """Find or create the tasks of a batch and record them; sending twice has the effect of once.
 
+        A batch for the App is not sent anywhere: it waits there.
+
         Raises:
             ConfigError: If the server is not the sandbox and `annotation.push` is false.
             CvatError: If a task does not hold what was sent.
         """
+        if app.is_in_app(project, batch):
+            return app.send(project, batch, manifest, log)
         _require_permission(project, len(manifest))
         server = self.server(project)
         schema = project.ledger.schema()
@@ -83,6 +92,8 @@ class CvatResource(dg.ConfigurableResource):
 
     def progress(self, project: Project, batch: str) -> list[TaskProgress]:
         """How far people are with the tasks of a batch."""
+        if app.is_in_app(project, batch):
+            return app.progress(project, batch)
         tasks = project.ledger.read("tasks", batch)["tasks"]
         return pull.progress(self.server(project), [task["task_id"] for task in tasks])
 
@@ -93,6 +104,8 @@ class CvatResource(dg.ConfigurableResource):
             MissingStateError: If people are not done; names the tasks and how far they are.
             CvatError: If a task was deleted on the server.
         """
+        if app.is_in_app(project, batch):
+            return app.take(project, batch, log)
         progress = self.progress(project, batch)
         require_complete(batch, progress)
         log(f"{batch}: {len(progress)} finished tasks")

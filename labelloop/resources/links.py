@@ -6,13 +6,15 @@ from labelloop.adapters.app_server import app_url
 from labelloop.adapters.dagster_servers import asset_url
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.files.ledger import HOLDOUT
-from labelloop.core.vocabulary import Source
+from labelloop.core.vocabulary import Backend, Source
 from labelloop.resources.project import Project
 
 
 def links(now: Project, sent: dict, view: str = "") -> dict[str, dg.MetadataValue]:
-    """Links to the CVAT tasks of a batch and, if it has one, to its saved view in the App."""
+    """Links to the CVAT tasks of a batch, or to where people draw it in the App, and to its saved view."""
     tasks = "\n".join(f"- [{task['name']}]({task['url']}): {len(task['frames'])} images" for task in sent["tasks"])
+    if sent.get("backend") == Backend.FIFTYONE:
+        return {"to label in the App": dg.MetadataValue.md(tasks)} | app_link(now, view)
     found: dict[str, dg.MetadataValue] = {
         "CVAT project": dg.MetadataValue.url(sent["project_url"]),
         "CVAT tasks": dg.MetadataValue.md(tasks),

@@ -1,6 +1,6 @@
 """FiftyOne from the plain files: a database that is lost, or was changed by hand, costs minutes and no label."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pandas as pd
 
@@ -10,13 +10,15 @@ from labelloop.adapters.fiftyone.source_labels import show_source_labels
 from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.embedding import map_2d
 from labelloop.core.failures import failed
-from labelloop.core.vocabulary import HELD_OUT, Field, Split, Tag, eval_key
+from labelloop.core.vocabulary import HELD_OUT, TEST, Field, Split, Tag, eval_key
+from labelloop.resources import app
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.final import reported, show_final
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline, blind_agreement, blind_entry
 from labelloop.resources.links import show_ways_back
 from labelloop.resources.project import Project
 from labelloop.resources.relabelled import show_relabels
+from labelloop.resources.shown import show_version
 
 ERROR_COLUMNS = ["sample_id", "tp", "fn", "fp"]
 SHOWN_OF_REPORT = ("map50", "map50_95", "labels_used", "model", "classes")  # in `dataset.info`
@@ -27,29 +29,48 @@ Say = Callable[[str], None]
 def rebuild(now: Project, dataset: DatasetResource, say: Say) -> int:
     """Drop the data set and make it again; returns the number of samples.
 
-    Fields, tags and views that people added in the App are not in the files, and are not made again. A rebuild that
-    was broken off is mended by the next one.
+    Fields, tags and views that people added in the App are not in the files, and are not made again. What they drew
+    on a batch that waits there is written to files first. A rebuild that was broken off is mended by the next one.
     """
+    in_app = app.batches(now)
+    if in_app and app.is_there(now):
+        app.keep(now, in_app)
     with dataset.writing(now, say, anew=True) as loop:
         samples = now.ledger.samples_or_empty()
         _show_pool(now, loop, samples)
         say(f"{len(samples)} samples")
-        for batch in (SOURCE, HOLDOUT):
-            if now.ledger.has_labels(batch):
-                _show_labels(now, loop, batch, samples)
-        if now.ledger.has_labels(HOLDOUT):
-            show_ways_back(now, loop, HOLDOUT)
-        for iteration in now.ledger.iterations():
-            _show_iteration(now, loop, iteration, samples)
-        show_relabels(now, loop)
-        for iteration in now.ledger.iterations():
-            if now.ledger.read_or_none("reports", iteration) is not None:
-                _show_evaluation(now, loop, iteration, samples)
-            say(f"{iteration}: batch, labels and evaluation, as far as they are there")
-        for iteration in reported(now):
-            show_final(now, loop, iteration)
-            say(f"{iteration}: its final report on test")
+        if in_app:
+            app.offer(now, loop)
+        _show_batches(now, loop, in_app)
+        _show_evaluations(now, loop, samples, say)
+        for batch in in_app:
+            now.ledger.remove("drawings", batch)
         return len(samples)
+
+
+def _show_batches(now: Project, loop: LoopDataset, in_app: Collection[str]) -> None:
+    """Batches and their labels, in the order in which they lie over each other."""
+    iterations = now.ledger.iterations()
+    for batch in (SOURCE, HOLDOUT, TEST, *iterations, *now.ledger.relabels()):
+        if batch in iterations:
+            loop.show_batch(batch, now.ledger.manifest(batch))
+        if batch in in_app:
+            app.restore(now, loop, batch)
+        if batch in iterations:
+            _show_iteration(now, loop, batch)
+        elif batch in (SOURCE, HOLDOUT) and now.ledger.has_labels(batch):
+            _show_labels(now, loop, batch)
+    show_relabels(now, loop)
+
+
+def _show_evaluations(now: Project, loop: LoopDataset, samples: pd.DataFrame, say: Say) -> None:
+    for iteration in now.ledger.iterations():
+        if now.ledger.read_or_none("reports", iteration) is not None:
+            _show_evaluation(now, loop, iteration, samples)
+        say(f"{iteration}: batch, labels and evaluation, as far as they are there")
+    for iteration in reported(now):
+        show_final(now, loop, iteration)
+        say(f"{iteration}: its final report on test")
 
 
 def _show_pool(now: Project, loop: LoopDataset, samples: pd.DataFrame) -> None:
@@ -73,22 +94,22 @@ def _show_map(now: Project, loop: LoopDataset) -> None:
     loop.show_map(ids, map_2d(vectors, [sample_id in pool for sample_id in ids], now.settings.seed))
 
 
-def _show_labels(now: Project, loop: LoopDataset, batch: str, samples: pd.DataFrame) -> None:
+def _show_labels(now: Project, loop: LoopDataset, batch: str) -> None:
     version = now.ledger.label_version(batch)
-    loop.show_labels(batch, version.boxes, samples, version.reviewed)
+    show_version(now, loop, batch, version, version.reviewed)
     if batch == SOURCE:
         loop.replace_tag(Tag.SOURCE_ANNOTATED, version.reviewed)
     else:
+        show_ways_back(now, loop, HOLDOUT)
         append_info(loop, GOLDEN_HISTORY, baseline(now))
 
 
-def _show_iteration(now: Project, loop: LoopDataset, iteration: str, samples: pd.DataFrame) -> None:
-    loop.show_batch(iteration, now.ledger.manifest(iteration))
+def _show_iteration(now: Project, loop: LoopDataset, iteration: str) -> None:
     show_ways_back(now, loop, iteration)
     if now.ledger.has_labels(iteration):
         version, held_out = now.ledger.label_version(iteration), set(now.ledger.in_split(*HELD_OUT))
         own = [sample_id for sample_id in version.reviewed if sample_id not in held_out]
-        loop.show_labels(iteration, version.boxes, samples, own)
+        show_version(now, loop, iteration, version, own)
     if now.ledger.read_or_none("verdicts", iteration) is not None:
         golden = blind_agreement(now, iteration)
         if golden is not None:

@@ -2,11 +2,11 @@
 
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.resources.project import Project
+from labelloop.resources.shown import show_version
 
 
 def show_relabels(now: Project, loop: LoopDataset) -> None:
     """Let these labels be the ones that are seen; to be called whenever labels of before were shown again."""
-    samples = now.ledger.samples_or_empty()
     for name in filter(now.ledger.has_labels, now.ledger.relabels()):
         version = now.ledger.label_version(name)
-        loop.show_labels(name, version.boxes, samples, version.reviewed)
+        show_version(now, loop, name, version, version.reviewed)

@@ -11,6 +11,7 @@ from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.annotation import TaskProgress
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import HELD_OUT, Split, relabel_name
+from labelloop.resources import app
 from labelloop.resources.cvat import CvatResource, Log
 from labelloop.resources.labelled import Labelled, labelled
 from labelloop.resources.project import Project
@@ -102,6 +103,8 @@ def refuse_lost(now: Project, batch: str, came_back: Iterable[str]) -> None:
 def _send(now: Project, cvat: CvatResource, name: str, log: Log) -> Sent:
     before = (now.ledger.read_or_none("tasks", name) or {}).get("filled", [])
     record = cvat.send(now, name, now.ledger.manifest(name), log)
+    if app.is_in_app(now, name):
+        return Sent(name, record, 0, 0)  # what is known is there already
     server = cvat.server(now)
     label_ids = projects.find_project(server, now.settings.project_name).label_ids
     known = drawn_before(now, now.ledger.manifest(name)["sample_id"])

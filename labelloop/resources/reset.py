@@ -15,12 +15,13 @@ from labelloop.adapters.files import locks
 from labelloop.core.errors import LabelloopError
 from labelloop.core.vocabulary import ITERATION_PATTERN, STEPS, JobName, iteration_number
 from labelloop.partitions import ITERATIONS
+from labelloop.resources import app
 from labelloop.resources.project import Project
 from labelloop.resources.runs import stage_lock
 
 ARCHIVE = "archive"
 # The batch goes last: as long as it is there, a reset that was broken off is seen and goes on.
-KINDS = ("final", "reports", "predictions", "models", "verdicts", "labels", "tasks", "batches")
+KINDS = ("final", "reports", "predictions", "models", "verdicts", "labels", "drawings", "tasks", "batches")
 
 Say = Callable[[str], None]
 
@@ -45,9 +46,23 @@ def archive(now: Project, first: str) -> Path:
     return folder
 
 
+def tasks_in_cvat(now: Project, iterations: list[str]) -> list[dict]:
+    """Records of the tasks of these iterations that went to CVAT."""
+    sent = now.ledger.sent()
+    in_app = set(app.batches(now))
+    return [task for name in iterations if name in sent and name not in in_app for task in sent[name]["tasks"]]
+
+
+def keep_drawings(now: Project, iterations: list[str]) -> None:
+    """Write what people drew in the App on these iterations into files, to be archived with them."""
+    in_app = [name for name in app.batches(now) if name in iterations]
+    if in_app and app.is_there(now):
+        app.keep(now, in_app)
+
+
 def retire_tasks(now: Project, server: CvatServer, iterations: list[str], say: Say) -> int:
     """Rename the CVAT tasks of these iterations so that no push finds them again; returns how many there were."""
-    sent = [task for name in iterations for task in (now.ledger.read_or_none("tasks", name) or {"tasks": []})["tasks"]]
+    sent = tasks_in_cvat(now, iterations)
     there = {task.task_id for task in progress(server, [task["task_id"] for task in sent]) if task.found}
     today = datetime.now().astimezone().strftime("%Y-%m-%d")
     for task in sent:

@@ -17,8 +17,8 @@ from labelloop.sensors.tick import interval, tick
     jobs=[label_loop, take_batch, take_holdout, take_relabel, score_again],
     minimum_interval_seconds=interval(Path.cwd()),
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Requests label_loop when the newest batch and the hold-out are annotated in CVAT, and takes labels "
-    "again where a finished task was changed; models are measured again when val has changed.",
+    description="Requests label_loop when the newest batch and the hold-out are annotated in CVAT or the App, and "
+    "takes labels again where a finished task was changed; models are measured again when val has changed.",
 )
 def cvat_tasks_completed(
     context: dg.SensorEvaluationContext, project: ProjectResource, cvat: CvatResource

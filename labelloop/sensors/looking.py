@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labelloop.adapters.cvat import pull
@@ -10,7 +10,7 @@ from labelloop.adapters.cvat.client import CvatServer
 from labelloop.core.annotation import TaskProgress, content_hash
 from labelloop.core.vocabulary import HOLDOUT, Split, is_by_split, next_iteration
 from labelloop.core.waiting import Batch, Loop
-from labelloop.resources import relabelling
+from labelloop.resources import app, relabelling
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.holdout import unsent_holdout
 from labelloop.resources.labelled import labelled
@@ -19,6 +19,8 @@ from labelloop.resources.project import Project
 
 # Reading the content of tasks stops after this; the rest is read at the next tick.
 LOOK_SECONDS = 15.0
+
+Found = tuple[tuple[TaskProgress, ...] | None, str]  # how far people are, and the revision of what they drew
 
 
 @dataclass
@@ -48,14 +50,17 @@ class Seen:
         return content_hash(revisions) if all(revisions) else ""
 
     def _of_task(self, server: CvatServer, task: TaskProgress) -> str:
-        key = str(task.task_id)
-        updated, revision = self.tasks.get(key, ("", ""))
-        if not updated or updated != task.updated:
+        return self.read(str(task.task_id), task.updated, lambda: pull.content(server, task.task_id).revision)
+
+    def read(self, key: str, updated: str, read: Callable[[], str]) -> str:
+        """Revision of what is behind a key, read only when it was changed; empty when there was no time."""
+        before, revision = self.tasks.get(key, ("", ""))
+        if not before or before != updated:
             if self._is_late():
                 return ""
             # The date was read before the content: what changes in between is noticed by the next tick.
-            revision = pull.content(server, task.task_id).revision
-        self._used[key] = (task.updated, revision)
+            revision = read()
+        self._used[key] = (updated, revision)
         return revision
 
     def _is_late(self) -> bool:
@@ -81,23 +86,34 @@ class Looked:
 
 
 def look_at_batches(now: Project, cvat: CvatResource, seen: Seen) -> Looked:
-    """All batches that were chosen. CVAT is asked only when something was sent."""
+    """All batches that were chosen. CVAT and FiftyOne's database are asked only where something waits."""
     # The newest first: its labels are what the loop waits for.
     iterations, relabels = now.ledger.iterations(), now.ledger.relabels()
     names = [*reversed(iterations), HOLDOUT, *relabels]
     sent = {name: record["tasks"] for name in names if (record := now.ledger.read_or_none("tasks", name)) is not None}
-    found = dict.fromkeys(names, (None, "")) | (_ask(cvat.watched(now), sent, seen) if sent else {})
+    in_app = [name for name in sent if app.is_in_app(now, name)]
+    in_cvat = {name: tasks for name, tasks in sent.items() if name not in in_app}
+    found: dict[str, Found] = dict.fromkeys(names, (None, ""))
+    found |= {name: _look_in_app(now, name, seen) for name in in_app}
+    found |= _ask(cvat.watched(now), in_cvat, seen) if in_cvat else {}
     batches = {name: _batch(now, name, *found[name]) for name in names}
     return Looked([batches[it] for it in iterations], batches[HOLDOUT], [batches[name] for name in relabels])
 
 
-def _ask(
-    server: CvatServer, sent: Mapping[str, Sequence[dict]], seen: Seen
-) -> dict[str, tuple[tuple[TaskProgress, ...], str]]:
+def _look_in_app(now: Project, name: str, seen: Seen) -> Found:
+    """How far people are with a batch in the App, by one light query, and the revision of one that is complete."""
+    tasks = tuple(app.progress(now, name))
+    if not all(task.completed for task in tasks):
+        return tasks, ""
+    read = [seen.read(f"app {name}", t.updated, lambda: app.content(now, name)[0].revision) for t in tasks]
+    return tasks, content_hash(read) if all(read) else ""
+
+
+def _ask(server: CvatServer, sent: Mapping[str, Sequence[dict]], seen: Seen) -> dict[str, Found]:
     """How far people are with each batch, and the revision of what they drew in those that are complete."""
     ids = [task["task_id"] for tasks in sent.values() for task in tasks]
     progress = {task.task_id: task for task in pull.progress(server, ids)}
-    found = {}
+    found: dict[str, Found] = {}
     for name, records in sent.items():
         tasks = tuple(progress[record["task_id"]] for record in records)
         found[name] = (tasks, seen.revision(server, tasks) if all(task.completed for task in tasks) else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from labelloop.core.decision import Act, Decision
-from labelloop.core.errors import CvatUnreachableError, LabelloopError, StuckError
+from labelloop.core.errors import CvatUnreachableError, DatabaseBusyError, LabelloopError, StuckError
 from labelloop.core.vocabulary import UNPARTITIONED
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.project import Project, ProjectResource
@@ -40,7 +40,7 @@ def tick(context: dg.SensorEvaluationContext, project: ProjectResource, look: Lo
     now = project.current
     try:
         decisions, cursor = look(now, RunLog(context.instance, now.home))
-    except CvatUnreachableError as error:
+    except (CvatUnreachableError, DatabaseBusyError) as error:
         return dg.SkipReason(str(error))
     return _answer(context, decisions, cursor)
 

@@ -67,6 +67,13 @@ def test_many_open_tasks_are_not_all_listed():
     assert told(decide(open_batch("v1", *(task(n, 0, 1) for n in range(9))))).endswith("tasks/2, and 6 more")
 
 
+def test_a_batch_in_the_app_counts_images():
+    in_app = replace(task(0, 3, 20), unit="images")
+    assert told(decide(open_batch("v0", in_app))) == "v0: 3 of 20 images, http://cvat/tasks/0"
+    holdout = open_batch(HOLDOUT, replace(in_app, name="digits holdout"))
+    assert "digits holdout 3 of 20 images" in told(decide(done_batch("v0"), holdout=holdout, scorable=False))
+
+
 def test_one_finished_task_of_two_is_not_a_finished_batch():
     assert not requests(decide(open_batch("v0", task(1, 2, 2), task(2, 0, 1))))
 
@@ -134,7 +141,7 @@ def test_without_a_batch_there_is_nothing_to_wait_for():
 
 
 def test_a_chosen_batch_that_is_not_in_cvat_is_told():
-    assert "not in CVAT yet" in told(decide(Batch("v0")))
+    assert "not sent yet" in told(decide(Batch("v0")))
 
 
 def test_a_batch_that_there_was_no_time_to_read_is_read_later():
