@@ -61,6 +61,7 @@ def test_a_project_in_which_nothing_was_run_waits_for_its_pool_and_starts_nothin
 
 
 def test_in_the_middle_it_counts_images_and_names_open_tasks(half_way: World, instance):
+    sandbox_server.ensure(half_way.now.home)  # a test that took a copy has closed it
     status = state.look(half_way.now, instance)
     counts = status.counts
     assert (counts.selected, counts.annotated) == (6, 6)

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import labelloop
 from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.schema import Schema
 from labelloop.core.vocabulary import TEST
@@ -126,6 +129,14 @@ def test_labels_of_test_are_known_to_its_own_reader_alone(make):
         assert "test" not in set(labelled(now, batches).boxes["sample_id"])
     known = labelled_test(now)
     assert (known.reviewed, boxes_of(known)) == (("test",), [("test", "dog", 10.0)])
+
+
+def test_only_the_final_report_asks_for_the_labels_of_test():
+    package = Path(labelloop.__file__).parent
+    asking = {
+        path.relative_to(package).as_posix() for path in package.rglob("*.py") if "labelled_test" in path.read_text()
+    }
+    assert asking == {"resources/labelled.py", "resources/final.py", "assets/report.py"}
 
 
 @pytest.mark.parametrize(("trust", "reviewed"), [("none", ()), ("holdout", ("test",)), ("all", ("test",))])
