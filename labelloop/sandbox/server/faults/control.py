@@ -102,6 +102,7 @@ def _reset(world: World, plan: Plan, _: Row) -> Row:
     plan.clear()
     world.worker.brake.hold(None)
     world.worker.settle()
+    world.hooks.discard()
     world.throttle.clear()
     blobs = {row["blob"] for table in ("frames", "client_files", "partial_files", "requests")
              for row in world.store.find(table) if row["blob"]}  # fmt: skip

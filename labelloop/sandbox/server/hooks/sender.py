@@ -1,5 +1,6 @@
 """The thread that delivers webhooks, signed and one after the other; a delivery that fails is not tried again."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -60,6 +61,12 @@ class Sender:
         """End after the delivery that is under way; those behind it are lost, as with CVAT's own queue."""
         self._queue.put(None)
         self._thread.join(timeout=TIMEOUT_SECONDS)
+
+    def discard(self) -> None:
+        """Forget what is queued."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
 
     def emit(self, event: str, project_id: int | None, payload: dict[str, Any]) -> None:
         """Queue a message for every active webhook of a project that listens to the event."""
