@@ -5,7 +5,6 @@ import pandas as pd
 
 from labelloop.core.annotation import content_hash
 from labelloop.core.vocabulary import Field, Split
-from labelloop.core.zcore import Redundancy
 from labelloop.core.zcore import zcore_scores as score
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.embedded import require_current_embeddings
@@ -23,7 +22,8 @@ def zcore_scores(
     """Coverage against redundancy of each pool image, between 0 and 1; higher is labelled sooner.
 
     ZCore (Griffin, Marks, Corso 2024) rewards the image nearest to random points of embedding space and penalises
-    its neighbours. It sees the pool alone and needs no label and no model. Field `zcore` in FiftyOne.
+    its neighbours. It sees the pool alone and needs no label and no model. The scores follow from the vectors and the
+    seed, to the last bit, whatever the number of processors and the order of images. Field `zcore` in FiftyOne.
     """
     now = project.current
     require_current_embeddings(now)
@@ -34,8 +34,7 @@ def zcore_scores(
     rows = [row for row, sample_id in enumerate(ids) if sample_id in pool]
     settings = now.settings.zcore
     scores = score(
-        vectors[rows], Redundancy(settings.redund_nn, settings.redund_exp), n_sample=settings.n_sample,
-        sample_dim=settings.sample_dim, seed=now.settings.seed, on_progress=lambda d, n: _tell(context, d, n),
+        vectors[rows], **settings.model_dump(), seed=now.settings.seed, on_progress=lambda d, n: _tell(context, d, n),
     )  # fmt: skip
     result = pd.DataFrame({"sample_id": [ids[row] for row in rows], "zcore": scores, "embeddings": made_from})
     now.ledger.save_zcore(result)

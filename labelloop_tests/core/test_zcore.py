@@ -1,38 +1,75 @@
 import numpy as np
 import pytest
 
+from labelloop.core import zcore, zcore_index, zcore_rules
 from labelloop.core.errors import LabelError
-from labelloop.core.zcore import Redundancy, _draws, _nearest, _subsets, _varying_columns, zcore_scores
+from labelloop.core.zcore import _canonical, _columns, zcore_scores
+from labelloop.core.zcore_draws import Spread, counter_draws, numpy_draws
+from labelloop.core.zcore_index import PoolIndex
+from labelloop.core.zcore_rules import ONE, Redundancy, _nearest, score_draws
 from labelloop_tests.core.builders import unit_rows
 
-PAPER = Redundancy(neighbours=10, exponent=4)
+PAPER = {"redund_nn": 10, "redund_exp": 4}
 
 
-def score(rows, redundancy=PAPER, *, n_sample=200, sample_dim=2, seed=51, **more):
-    return zcore_scores(rows, redundancy, n_sample=n_sample, sample_dim=sample_dim, seed=seed, **more)
+def score(rows, *, n_sample=200, sample_dim=2, seed=51, **more):
+    return zcore_scores(rows, n_sample=n_sample, sample_dim=sample_dim, seed=seed, **(PAPER | more))
 
 
-def plain_loop(rows, redundancy, *, n_sample, sample_dim, seed):
+@pytest.fixture
+def windows(monkeypatch):
+    """Sorted windows, which small pools would not be worth."""
+    monkeypatch.setattr(zcore_index, "_WINDOWS_FROM", 0)
+    monkeypatch.setattr(zcore_index, "_USES", 0)
+
+
+def plain_loop(rows, *, n_sample, sample_dim, seed, redund_nn, redund_exp, eps=0.0):
     """The algorithm of arXiv 2411.15349 word by word, with a full sort: what the quick one must equal."""
-    columns = _varying_columns(rows)
-    rng = np.random.default_rng(seed)
-    scores = rng.random(len(rows))
-    dims, points = _draws(columns, n_sample, sample_dim, rng)
-    embeddings = columns.T
-    for dim, point in zip(dims, points, strict=True):
+    order = _canonical(rows)
+    columns = _columns(rows, order, keep_all=False)
+    embeddings, scores = columns.T, np.zeros(len(rows))
+    draws = counter_draws(seed, range(n_sample), Spread.of(columns), min(sample_dim, len(columns)))
+    for dim, point in zip(*draws, strict=True):
         nearest = int(np.argmin(np.sum(np.abs(embeddings[:, dim] - point), axis=1)))
         scores[nearest] += 1
-        distance = np.sum(np.abs(embeddings[:, dim] - embeddings[nearest, dim]), axis=1)
-        order = np.lexsort([np.arange(len(rows)), distance])
-        assert order[0] == nearest
-        others = order[1:]
+        distance = np.abs(embeddings[:, dim[0]] - embeddings[nearest, dim[0]])
+        for each in dim[1:]:  # one after the other: np.sum adds more than eight in pairs
+            distance = distance + np.abs(embeddings[:, each] - embeddings[nearest, each])
+        others = np.lexsort([np.arange(len(rows)), distance])
+        assert others[0] == nearest
+        others = others[1:]
         if distance[others[0]] == 0:
             scores[others[0]] -= 1
             continue
-        others = others[: redundancy.neighbours]
-        share = 1 / (distance[others] ** redundancy.exponent + redundancy.eps)
+        others = others[:redund_nn]
+        share = 1 / (distance[others].astype(np.float64) ** redund_exp + eps)
         scores[others] -= share / share.sum()
-    return (scores - scores.min()) / (scores.max() - scores.min())
+    back = np.empty(len(rows))
+    back[order] = scores
+    return (back - back.min()) / ((back.max() - back.min()) or 1.0)
+
+
+def tutorial(rows, *, n_sample, sample_dim, seed, redund_nn, redund_exp, eps):
+    """The loop of FiftyOne's tutorial as it is described, with numpy's global random numbers."""
+    np.random.seed(seed)  # noqa: NPY002
+    scores = np.random.uniform(0, 1, len(rows))  # noqa: NPY002
+    spread = rows.min(axis=0), np.median(rows, axis=0), rows.max(axis=0)
+    chosen = []
+    for _ in range(n_sample):
+        dim = np.random.choice(rows.shape[1], sample_dim, replace=False)  # noqa: NPY002
+        point = np.random.triangular(*(values[dim] for values in spread))  # noqa: NPY002
+        nearest = int(np.argmin(np.sum(np.abs(rows[:, dim] - point), axis=1)))
+        chosen.append(nearest)
+        scores[nearest] += 1
+        distance = np.sum(np.abs(rows[:, dim] - rows[nearest, dim]), axis=1)
+        others = np.argsort(distance)[1:]
+        if distance[others[0]] == 0:
+            scores[others[0]] -= 1
+            continue
+        others = others[:redund_nn]
+        share = 1 / (distance[others] ** redund_exp + eps)
+        scores[others] -= share / share.sum()
+    return chosen, ((scores - scores.min()) / (scores.max() - scores.min())).astype(np.float32)
 
 
 def clustered(count, dims):
@@ -58,16 +95,100 @@ DATA = {
 }
 
 
+RULES = {
+    "paper": PAPER | {"sample_dim": 2},
+    "tutorial": PAPER | {"sample_dim": 2, "eps": 1e-8},
+    "three dimensions": {"redund_nn": 100, "redund_exp": 2, "sample_dim": 3},
+    "one dimension": {"redund_nn": 1, "redund_exp": 4, "sample_dim": 1},
+    "all dimensions": PAPER | {"sample_dim": 99},
+    "a broken exponent": {"redund_nn": 5, "redund_exp": 2.5, "sample_dim": 2},
+}
+
+
 @pytest.mark.parametrize("rows", DATA.values(), ids=DATA)
-@pytest.mark.parametrize(
-    ("redundancy", "sample_dim"),
-    [(PAPER, 2), (Redundancy(10, 4, eps=1e-8), 2), (Redundancy(100, 2), 3), (Redundancy(1, 4), 1), (PAPER, 99)],
-    ids=["paper", "tutorial", "three dimensions", "one dimension", "all dimensions"],
-)
-def test_scores_equal_a_plain_loop(rows, redundancy, sample_dim):
-    settings = {"n_sample": 60, "sample_dim": sample_dim, "seed": 3}
-    quick = zcore_scores(rows, redundancy, **settings)
-    np.testing.assert_allclose(quick, plain_loop(rows, redundancy, **settings), atol=1e-6)
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_scores_equal_a_plain_loop(rows, rules):
+    settings = rules | {"n_sample": 60, "seed": 3}
+    np.testing.assert_allclose(zcore_scores(rows, **settings), plain_loop(rows, **settings), atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", DATA.values(), ids=DATA)
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_windows_find_the_same_to_the_last_bit_as_a_scan(rows, rules, windows, monkeypatch):
+    settings = rules | {"n_sample": 60, "seed": 3}
+    by_window = zcore_scores(rows, **settings)
+    monkeypatch.setattr(zcore_index, "_WINDOWS_FROM", len(rows) + 1)
+    np.testing.assert_array_equal(by_window, zcore_scores(rows, **settings))
+
+
+@pytest.mark.parametrize("rows", DATA.values(), ids=DATA)
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_many_draws_at_once_give_the_same_to_the_last_bit_as_one_by_one(rows, rules, monkeypatch):
+    settings = rules | {"n_sample": 60, "seed": 3}
+    together = zcore_scores(rows, **settings)
+    monkeypatch.setattr(zcore_rules, "_FEW", 0)
+    np.testing.assert_array_equal(together, zcore_scores(rows, **settings))
+
+
+def test_windows_are_used_at_all(windows):
+    index = PoolIndex.build(np.ascontiguousarray(unit_rows(5000, 6).T), neighbours=20, uses=100, threads=1)
+    centre = index.columns[[0, 1], 7]
+    assert len(index._window([0, 1], centre, 0.01)[0]) < 500
+    images, distances = index.around([0, 1], 7, 20)
+    assert 20 <= len(images) < 200
+    whole = np.abs(index.columns[[0, 1]] - centre[:, None]).sum(axis=0)
+    assert np.sort(distances)[:20].tolist() == np.sort(whole)[:20].tolist()
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-8])
+@pytest.mark.parametrize("rows", [unit_rows(300, 20), clustered(500, 16), unit_rows(3000, 6)])
+def test_the_stream_of_numpy_gives_the_scores_of_the_tutorial(rows, eps, windows):
+    settings = PAPER | {"n_sample": 200, "sample_dim": 2, "seed": 42, "eps": eps}
+    chosen, expected = tutorial(rows, **settings)
+    np.testing.assert_allclose(zcore_scores(rows, **settings, stream="numpy"), expected, atol=1e-6)
+    columns = np.ascontiguousarray(rows.T)
+    index = PoolIndex.build(columns, neighbours=11, uses=100, threads=1)
+    _, draws = numpy_draws(42, 200, Spread.of(columns), 2, len(rows))
+    assert [index.nearest(dims, point) for dims, point in zip(*draws, strict=True)] == chosen
+
+
+def test_the_stream_of_numpy_has_an_answer_where_dimensions_are_constant():
+    rows = np.hstack([unit_rows(50, 3), np.ones((50, 3), dtype=np.float32)])
+    assert np.isfinite(score(rows, stream="numpy")).all()
+
+
+# -- the same to the last bit ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [2, 8])
+@pytest.mark.parametrize("stream", ["counter", "numpy"])
+def test_threads_and_the_size_of_their_work_do_not_matter(windows, threads, stream, monkeypatch):
+    rows = unit_rows(600, 8)
+    alone = score(rows, n_sample=300, threads=1, stream=stream)
+    monkeypatch.setattr(zcore, "_BLOCK", 37)
+    np.testing.assert_array_equal(score(rows, n_sample=300, threads=threads, stream=stream), alone)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "coarse values, many ties", "two values", "rectified", "float64"])
+def test_the_order_of_rows_does_not_matter(name, windows):
+    """Ties are between images, not between rows; images that are equal in everything may change places."""
+    rows = np.unique(DATA[name], axis=0)
+    order = np.random.default_rng(1).permutation(len(rows))
+    np.testing.assert_array_equal(score(rows[order], n_sample=500), score(rows, n_sample=500)[order])
+
+
+def test_parts_of_the_draws_add_up_in_any_order():
+    columns = np.ascontiguousarray(unit_rows(400, 6).T)
+    index = PoolIndex.build(columns, neighbours=11, uses=1, threads=1)
+    spread, redundancy = Spread.of(columns), Redundancy(10, 4)
+
+    def sums(first, last):
+        return score_draws(index, counter_draws(7, range(first, last), spread, 2), redundancy)
+
+    whole = sums(0, 600)
+    np.testing.assert_array_equal(sums(500, 600) + sums(0, 17) + sums(17, 500), whole)
+    assert abs(whole.sum()) < 600 * 10  # what is given is taken, up to rounding
+    assert whole.max() > ONE // 4
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5, 50])
@@ -124,7 +245,7 @@ def test_many_bad_rows_are_counted_and_the_first_ten_named():
 
 def test_close_neighbours_do_not_underflow():
     rows = np.array([[0.0, 0.0], [1e-90, 1e-90], [1e-80, 0.0], [1.0, 1.0], [0.5, 0.2]])
-    scores = score(rows, Redundancy(4, 4))
+    scores = score(rows, redund_nn=4)
     assert np.isfinite(scores).all()
 
 
@@ -153,6 +274,16 @@ def test_progress_is_told_from_0_to_the_end():
     assert told == [(0, 2500), (1000, 2500), (2000, 2500), (2500, 2500)]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_whoever_is_told_may_end_the_work(threads):
+    def stop(done, total):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score(unit_rows(50, 4), n_sample=50_000, threads=threads, on_progress=stop)
+
+
 @pytest.mark.parametrize("count", [1, 2, 40, 41, 150, 6400])
 @pytest.mark.parametrize("stride", [1, 16, 17])
 def test_the_nearest_are_found_wherever_they_lie(count, stride):
@@ -160,13 +291,34 @@ def test_the_nearest_are_found_wherever_they_lie(count, stride):
     distances = np.full(6400, 7.0)
     distances[::stride] = np.linspace(0.0, 1.0, len(distances[::stride]))
     expected = np.argsort(distances, kind="stable")[:count]
-    np.testing.assert_array_equal(np.sort(_nearest(distances, count)), np.sort(expected))
+    found, at = _nearest(np.arange(6400), distances, count)
+    np.testing.assert_array_equal(np.sort(found), np.sort(expected))
+    np.testing.assert_array_equal(at, distances[found])
 
 
-def test_subsets_are_uniform_and_without_repetition():
-    subsets = _subsets(5, 2, 20_000, np.random.default_rng(0))
-    pairs = np.sort(subsets, axis=1)
+def test_draws_are_uniform_subsets_without_repetition():
+    dims, _ = counter_draws(0, range(20_000), Spread(np.zeros(5), np.ones(5), np.full(5, 2.0)), 2)
+    pairs = np.sort(dims, axis=1)
     assert (pairs[:, 0] < pairs[:, 1]).all()
     counts = np.unique(pairs @ [5, 1], return_counts=True)[1]
     assert len(counts) == 10
     assert abs(counts - 2000).max() < 200
+
+
+def test_points_are_triangular_with_the_median_as_mode():
+    spread = Spread(np.array([-1.0]), np.array([0.0]), np.array([3.0]))
+    _, points = counter_draws(5, range(40_000), spread, 1)
+    reference = np.random.default_rng(0).triangular(-1, 0, 3, 40_000)
+    quantiles = np.linspace(0.01, 0.99, 21)
+    np.testing.assert_allclose(np.quantile(points, quantiles), np.quantile(reference, quantiles), atol=0.04)
+    assert points.min() >= -1
+    assert points.max() <= 3
+
+
+@pytest.mark.parametrize("seed", [0, 51, 2**64 - 1, 2**70 + 3])
+def test_a_draw_follows_from_the_seed_and_its_number(seed):
+    spread = Spread(np.zeros(9), np.ones(9), np.full(9, 2.0))
+    whole, part = counter_draws(seed, range(100), spread, 3), counter_draws(seed, range(40, 60), spread, 3)
+    for one, other in zip(whole, part, strict=True):
+        np.testing.assert_array_equal(one[40:60], other)
+    assert not np.array_equal(whole[1], counter_draws(seed + 1, range(100), spread, 3)[1])

@@ -1,0 +1,85 @@
+"""The random points of ZCore: which dimensions each is drawn in, and where it lies there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11))
+
+Draws = tuple[NDArray[np.intp], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """Least, median and greatest value of each dimension, each (d,) float64."""
+
+    low: NDArray[np.float64]
+    middle: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, columns: NDArray) -> "Spread":
+        """Spread of the rows of `columns` (d, N); the median in their own precision, as the tutorial has it."""
+        return cls(*(np.asarray(f(columns, axis=1), dtype=np.float64) for f in (np.min, np.median, np.max)))
+
+
+def counter_draws(seed: int, draws: range, spread: Spread, size: int) -> Draws:
+    """Dimensions and coordinates of a range of draws, both (len(draws), size).
+
+    Draw i depends on the seed and on i alone, so any range can be computed anywhere: uniform numbers are SplitMix64
+    (Steele, Lea, Flood, OOPSLA 2014) of a counter, subsets follow Robert Floyd's method.
+    """
+    total = len(spread.low)
+    uniform = _uniform(seed, draws, 2 * size)
+    dims = np.empty((len(draws), size), dtype=np.intp)
+    for place, last in enumerate(range(total - size, total)):
+        candidate = (uniform[:, place] * (last + 1)).astype(np.intp)
+        taken = (dims[:, :place] == candidate[:, None]).any(axis=1)
+        dims[:, place] = np.where(taken, last, candidate)
+    return dims, _triangular(uniform[:, size:], spread, dims)
+
+
+def numpy_draws(seed: int, count: int, spread: Spread, size: int, rows: int) -> tuple[NDArray[np.float64], Draws]:
+    """Start scores (rows,) and all draws of the published loops after `np.random.seed(seed)`.
+
+    A dimension in which all images coincide, for which those loops have no answer, gives its one value.
+    """
+    stream = np.random.RandomState(seed)
+    start = stream.uniform(0, 1, rows)
+    dims, points = np.empty((count, size), dtype=np.intp), np.empty((count, size))
+    for number in range(count):
+        dims[number] = stream.choice(len(spread.low), size, replace=False)
+        low, middle, high = (values[dims[number]] for values in (spread.low, spread.middle, spread.high))
+        points[number] = low
+        varying = low < high
+        if varying.any():
+            points[number, varying] = stream.triangular(low[varying], middle[varying], high[varying])
+    return start, (dims, points)
+
+
+def _uniform(seed: int, draws: range, columns: int) -> NDArray[np.float64]:
+    """Numbers in [0, 1), (len(draws), columns), by draw number and column."""
+    first = np.uint64(seed % 2**64)
+    start = mixed(first * np.ones(1, dtype=np.uint64))
+    counters = np.arange(draws.start * columns + 1, draws.stop * columns + 1, dtype=np.uint64)
+    bits = mixed(start + counters * _GOLDEN)
+    return ((bits >> _SHIFTS[3]).astype(np.float64) * 2.0**-53).reshape(len(draws), columns)
+
+
+def mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Numbers that look random, one for each number: the finaliser of SplitMix64."""
+    state = (state ^ (state >> _SHIFTS[0])) * _MIX[0]
+    state = (state ^ (state >> _SHIFTS[1])) * _MIX[1]
+    return np.asarray(state ^ (state >> _SHIFTS[2]))
+
+
+def _triangular(uniform: NDArray[np.float64], spread: Spread, dims: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Triangular between least and greatest value with the median as mode, by the inverse of its distribution."""
+    low, middle, high = spread.low[dims], spread.middle[dims], spread.high[dims]
+    width = high - low
+    left = low + np.sqrt(uniform * width * (middle - low))
+    right = high - np.sqrt((1.0 - uniform) * width * (high - middle))
+    return np.asarray(np.where(uniform * width < middle - low, left, right))
