@@ -84,6 +84,11 @@ def merge_groups(groups: Sequence[str], keys: Sequence[str | None]) -> Groups:
     return _named(component[group], groups)
 
 
+def linked_groups(first: NDArray[np.intp], second: NDArray[np.intp], sample_ids: Sequence[str]) -> Groups:
+    """Name of the group of each sample after linking the samples at first[i] and second[i]: its smallest id."""
+    return _named(_linked(first, second, np.arange(len(sample_ids))), sample_ids)
+
+
 def _near_pairs(hashes: NDArray[np.uint64], distance: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     for start in range(0, len(hashes), _BLOCK):
         block = hashes[start : start + _BLOCK]
