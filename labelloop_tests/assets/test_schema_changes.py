@@ -143,8 +143,9 @@ def test_with_relabel_for_the_sensors_send_take_and_measure_by_themselves(grown:
     assert not any(request.job_name == "send_relabel" for request in _requests(daemon.tick(next_iteration)))
     grown.annotate()
     assert ("take_relabel", None, True) in daemon.act(cvat_tasks_completed)
-    assert sorted(daemon.act(cvat_tasks_completed)) == [("score_again", "v0", True), ("score_again", "v1", True)]
-    assert not _requests(daemon.tick(cvat_tasks_completed))
+    again = {("score_again", "v0", True), ("score_again", "v1", True)}
+    assert again <= set(daemon.act(cvat_tasks_completed))
+    assert not {request.job_name for request in _requests(daemon.tick(cvat_tasks_completed))} & {"score_again"}
     assert {tuple(grown.now.ledger.read("reports", name)["classes"]) for name in ("v0", "v1")} == {tuple(NEW)}
 
 
