@@ -24,6 +24,7 @@ from labelloop.sandbox.annotator import HiddenTruth, annotate_open_tasks
 from labelloop.sandbox.scenes.dataset import write_scenes
 from labelloop.sandbox.server.running import SandboxServer
 from labelloop.settings.model import SourceSettings
+from labelloop_tests.assets.test_pull import finished_task
 from labelloop_tests.fakes import MemorisingDetector
 from labelloop_tests.worlds import World, failure_of, metadata_of
 
@@ -206,6 +207,18 @@ def test_a_split_that_nobody_knows_is_refused_with_those_that_are_known(half: Wo
     assert "The source has splits that labelloop does not know: fold7. Rename them to one of train" in failure_of(
         result
     )
+
+
+def test_a_project_of_cvat_alone_needs_no_folder(half: World) -> None:
+    images = sorted((half.folder / "scenes" / "images").iterdir())
+    finished_task(half, images)
+    half.configure(source={"type": "none"}, annotation={"pull_project": "Existing", "push": True})
+    half.configure(classes=["zero", "one", "two", "three", "four"], trust_source_labels="all")
+    result = half.run("prepare_pool")
+    assert result.success, failure_of(result)
+    assert metadata_of(result, "source_images")["status"].startswith("source.type is none")
+    assert len(labelled(half.now, []).reviewed) == len(images)
+    assert rebuild(half.now, DatasetResource(), lambda _: None) == len(images)
 
 
 def test_two_sources_are_one_pool_and_an_image_in_both_keeps_its_label(half: World) -> None:

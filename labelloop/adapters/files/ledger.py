@@ -18,7 +18,7 @@ from labelloop.core.label_version import LabelVersion, project
 from labelloop.core.looked import versions_of_tasks
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
-from labelloop.core.source_labels import boxes_alone, training_boxes
+from labelloop.core.source_labels import boxes_alone, label_table, training_boxes
 from labelloop.core.vocabulary import iteration_number
 
 PREPARE = "Run the job prepare_pool first."
@@ -63,7 +63,9 @@ class Ledger:
     def source_annotations(self) -> pd.DataFrame:
         """All that the source brought, of every kind (core/source_labels.py); in an older home its boxes alone."""
         path = self.root / "source_annotations.parquet"
-        return read_frame(path, PREPARE) if path.is_file() else boxes_alone(self.source_labels())
+        if path.is_file():
+            return read_frame(path, PREPARE)
+        return boxes_alone(self.source_labels()) if (self.root / "source_labels.parquet").is_file() else label_table([])
 
     def save_source_annotations(self, labels: pd.DataFrame) -> None:
         """Replace all that the source brought, and its boxes, which follow from it."""

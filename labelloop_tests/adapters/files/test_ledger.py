@@ -11,6 +11,8 @@ from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, LabelloopError, MissingStateError
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
+from labelloop.core.source_labels import SourceLabel, label_table
+from labelloop.core.vocabulary import LabelKind
 from labelloop_tests.core.builders import frame, labels, shape, task
 
 SAMPLE_OF = {"one.jpg": "s1", "two.jpg": "s2"}
@@ -80,6 +82,20 @@ def test_samples_are_kept_sorted_and_hashes_keep_all_their_bits(ledger):
     ledger.save_samples(sample_rows("s2", "s1"))
     assert ledger.samples()["sample_id"].tolist() == ["s1", "s2"]
     assert ledger.samples()["dhash"].tolist() == [2**63 + 2, 2**63 + 1]
+
+
+def test_all_that_the_source_brought_comes_back_and_its_boxes_follow(ledger):
+    assert ledger.source_annotations().empty
+    box, tag = SourceLabel.box("ü", (0.1, 0, 2, 3), attributes={"a": [1]}), SourceLabel(LabelKind.TAG, "night")
+    brought = label_table([("s1", box, False), ("s1", tag, False)])
+    ledger.save_source_annotations(brought)
+    pd.testing.assert_frame_equal(ledger.source_annotations(), brought)
+    assert ledger.source_labels().to_numpy().tolist() == [["s1", "ü", 0.1, 0, 2, 3]]
+
+
+def test_an_older_home_has_boxes_alone(ledger):
+    ledger.save_source_labels(labels(("s1", "ü", 0.1, 0, 2, 3)))
+    assert ledger.source_annotations()[["kind", "as_box", "detail"]].to_numpy().tolist() == [["box", True, "{}"]]
 
 
 def test_files_of_the_source_come_back(ledger):

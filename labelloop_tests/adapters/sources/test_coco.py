@@ -6,7 +6,7 @@ from labelloop.core.errors import ConfigError
 from labelloop.core.masks import mask_in_box
 from labelloop_tests.adapters.sources.builders import labels, names, put, read, splits
 
-CATEGORIES = [{"id": 7, "name": "zebra"}, {"id": 2, "name": "ant"}]
+CATEGORIES = [{"id": 12, "name": "ant"}, {"id": 7, "name": "zebra"}]
 
 
 def coco(images, annotations=(), categories=CATEGORIES):
@@ -39,12 +39,12 @@ BOX = (0, 7, [1, 2, 10, 20])
 
 
 def test_boxes_are_corners_in_pixels_and_classes_follow_the_ids_of_the_categories(tmp_path):
-    put(tmp_path, {"images/a.jpg": "", "labels.json": coco(["a.jpg"], [BOX, (0, 2, [0.5, 0, 1, 1])])})
+    put(tmp_path, {"images/a.jpg": "", "labels.json": coco(["a.jpg"], [BOX, (0, 12, [0.5, 0, 1, 1])])})
     source = read(tmp_path, "coco")
     assert labels(tmp_path, source) == [
         ("images/a.jpg", "box", "zebra", 1, 2, 11, 22), ("images/a.jpg", "box", "ant", 0.5, 0, 1.5, 1),
     ]  # fmt: skip
-    assert source.classes == ("ant", "zebra")
+    assert source.classes == ("zebra", "ant")
     assert source.sizes == {tmp_path / "images/a.jpg": (64.0, 48.0)}
 
 
@@ -76,7 +76,7 @@ def test_each_file_is_a_split_and_finds_the_images_of_its_own_folder(tmp_path, f
     put(tmp_path, {"train2017/a.jpg": "", "val2017/a.jpg": ""})
     first, second = files
     put(tmp_path, {first: coco(["train2017/a.jpg" if "/" not in first else "a.jpg"], [BOX])})
-    put(tmp_path, {second: coco(["val2017/a.jpg" if "fold7" in second else "a.jpg"], [(0, 2, [0, 0, 5, 5])])})
+    put(tmp_path, {second: coco(["val2017/a.jpg" if "fold7" in second else "a.jpg"], [(0, 12, [0, 0, 5, 5])])})
     source = read(tmp_path, "coco")
     assert splits(tmp_path, source) == expected
     assert [row[0::2] for row in labels(tmp_path, source)] == [
@@ -93,7 +93,7 @@ def test_one_file_of_an_unknown_name_is_no_split_but_beside_known_ones_it_keeps_
 
 def test_instances_are_read_and_not_the_captions_and_keypoints_beside_them(tmp_path):
     put(tmp_path, {"a.jpg": "", "annotations/instances_val.json": coco(["a.jpg"], [BOX])})
-    put(tmp_path, {"annotations/person_keypoints_val.json": coco(["a.jpg"], [(0, 2, [0, 0, 1, 1])])})
+    put(tmp_path, {"annotations/person_keypoints_val.json": coco(["a.jpg"], [(0, 12, [0, 0, 1, 1])])})
     assert [row[2] for row in labels(tmp_path, read(tmp_path, "coco"))] == ["zebra"]
 
 
@@ -135,7 +135,7 @@ def test_keypoints_attributes_and_what_is_unknown_are_kept_with_the_box(tmp_path
 
 def test_a_polygon_without_a_box_is_a_polygon_and_a_crowd_is_no_box(tmp_path):
     ring = {"segmentation": [[1, 1, 9, 1, 9, 5]]}
-    crowd = (0, 2, [0, 0, 9, 9], {"iscrowd": 1})
+    crowd = (0, 12, [0, 0, 9, 9], {"iscrowd": 1})
     put(tmp_path, {"a.jpg": "", "l.json": coco(["a.jpg"], [(0, 7, [], ring), crowd])})
     assert labels(tmp_path, read(tmp_path, "coco")) == [
         ("a.jpg", "polygon", "zebra", 1, 1, 9, 5), ("a.jpg", "other", "ant", 0, 0, 9, 9),
@@ -158,7 +158,7 @@ def test_a_polygon_without_a_box_is_a_polygon_and_a_crowd_is_no_box(tmp_path):
     ],
 )
 def test_a_damaged_annotation_is_named_and_costs_its_image_alone(tmp_path, annotation, said):
-    content = coco(["a.jpg", "b.jpg"], [BOX, annotation, (1, 2, [0, 0, 5, 5])])
+    content = coco(["a.jpg", "b.jpg"], [BOX, annotation, (1, 12, [0, 0, 5, 5])])
     put(tmp_path, {"a.jpg": "", "b.jpg": "", "l.json": json.dumps(content)})
     source = read(tmp_path, "coco")
     ((place, reason),) = source.damaged.items()
@@ -196,8 +196,8 @@ def test_a_name_that_two_files_bear_is_not_guessed(tmp_path):
 
 
 def test_two_files_that_contradict_each_other_leave_the_image_unlabelled(tmp_path):
-    put(tmp_path, {"a.jpg": "", "b.jpg": "", "1.json": coco(["a.jpg", "b.jpg"], [BOX, (1, 2, [0, 0, 1, 1])])})
-    put(tmp_path, {"2.json": coco(["a.jpg", "b.jpg"], [(0, 2, [0, 0, 1, 1]), (1, 2, [0, 0, 1, 1])])})
+    put(tmp_path, {"a.jpg": "", "b.jpg": "", "1.json": coco(["a.jpg", "b.jpg"], [BOX, (1, 12, [0, 0, 1, 1])])})
+    put(tmp_path, {"2.json": coco(["a.jpg", "b.jpg"], [(0, 12, [0, 0, 1, 1]), (1, 12, [0, 0, 1, 1])])})
     source = read(tmp_path, "coco")
     assert names(tmp_path, source.labelled) == ["b.jpg"]
     assert "before, and differently" in next(iter(source.damaged.values()))

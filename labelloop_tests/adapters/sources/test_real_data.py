@@ -45,7 +45,8 @@ def variants(bccd: Path, loop, tmp_path: Path) -> Path:
         if line.split()
     }
     dataset.set_values("tags", [[split_of[Path(path).stem]] for path in dataset.values("filepath")])
-    shared = {"label_field": "ground_truth", "classes": CLASSES, "progress": False}
+    plain = {"export_media": "symlink", "progress": False}
+    shared = {"label_field": "ground_truth", "classes": CLASSES, **plain}
     for name in SPLITS:
         view = dataset.match_tags(name)
         view.export(export_dir=str(tmp_path / "yolo"), dataset_type=types.YOLOv5Dataset, split=name, **shared)
@@ -53,13 +54,12 @@ def variants(bccd: Path, loop, tmp_path: Path) -> Path:
             data_path=str(tmp_path / "coco" / f"{name}2017"), dataset_type=types.COCODetectionDataset,
             labels_path=str(tmp_path / "coco" / "annotations" / f"instances_{name}2017.json"), **shared,
         )  # fmt: skip
-    for name, kind in (("one-coco", types.COCODetectionDataset), ("darknet", types.YOLOv4Dataset)):
-        dataset.export(export_dir=str(tmp_path / name), dataset_type=kind, **shared)
+    dataset.export(export_dir=str(tmp_path / "darknet"), dataset_type=types.YOLOv4Dataset, **shared)
     dataset.export(
         export_dir=str(tmp_path / "cvat"), dataset_type=types.CVATImageDataset, label_field="ground_truth",
-        progress=False,
+        **plain,
     )  # fmt: skip
-    dataset.export(export_dir=str(tmp_path / "fiftyone"), dataset_type=types.FiftyOneDataset, progress=False)
+    dataset.export(export_dir=str(tmp_path / "fiftyone"), dataset_type=types.FiftyOneDataset, **plain)
     dataset.delete()
     return tmp_path
 
@@ -78,7 +78,7 @@ def pixels(source: Source) -> pd.DataFrame:
 def test_the_counts_and_the_boxes_agree_whatever_the_format(bccd: Path, variants: Path) -> None:
     truth = pixels(read(bccd, "voc"))
     assert (len(truth), dict(truth["label"].value_counts())) == (BOXES, {"RBC": 4155, "WBC": 372, "Platelets": 361})
-    kinds = {"coco": "coco", "one-coco": "coco", "yolo": "yolo", "darknet": "yolo", "cvat": "cvat_xml",
+    kinds = {"coco": "coco", "yolo": "yolo", "darknet": "yolo", "cvat": "cvat_xml",
              "fiftyone": "fiftyone_dataset"}  # fmt: skip
     for name, kind in kinds.items():
         found = detect(variants / name)[0]
