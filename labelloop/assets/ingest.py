@@ -13,7 +13,7 @@ from labelloop.adapters.sources import Source
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import ConfigError
 from labelloop.core.registry import samples_table, set_aside
-from labelloop.core.source_labels import labels_by_sample, without_their_boxes
+from labelloop.core.source_labels import label_table, labels_by_sample, without_their_boxes
 from labelloop.core.vocabulary import LabelKind
 from labelloop.resources.classes import freeze_schema
 from labelloop.resources.dataset import DatasetResource
@@ -43,6 +43,7 @@ def source_images(
     now = project.current
     source = sources_of(now)
     if not source.images:
+        _forget(now)
         return dg.MaterializeResult(data_version=dg.DataVersion("no source"), metadata={"status": NO_SOURCE})
     inspected = inspect_all(source.images, _known(now), lambda done, total: _tell(context, done, total))
     files = pd.DataFrame([asdict(file) | {"path": now.home.relative(file.path)} for file in inspected])
@@ -89,6 +90,12 @@ def _register(now: Project, source: Source, files: pd.DataFrame) -> Registered:
     now.ledger.save_source_annotations(labels)
     now.ledger.save_samples(samples.assign(dhash=samples["dhash"].astype("uint64")))
     return Registered(files, samples, labels, refused, len(samples) - len(before))
+
+
+def _forget(now: Project) -> None:
+    """Without a source nothing is labelled by it; its images stay, as always."""
+    now.ledger.save_source_annotations(label_table([]))
+    now.ledger.save_samples(now.ledger.samples_or_empty().assign(labelled=False))
 
 
 def _known(now: Project) -> dict[Path, ImageFile]:
