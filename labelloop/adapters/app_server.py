@@ -11,16 +11,16 @@ from labelloop.adapters.files import locks
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.ports import is_free, kept_port
 from labelloop.adapters.processes import OwnedServer, stop
-from labelloop.core.vocabulary import view_slug
+from labelloop.core.vocabulary import slug
 
 APP = "app"  # its name in the home
 # Like Dagster's servers it is there for whoever runs `labelloop up` or `labelloop app`.
 IDLE_SECONDS = 5.0
 
 
-def app_url(home: Home, name: str, view: str = "") -> str:
-    """Address of a data set in the App, or of one of its saved views, whether the App is up or not."""
-    return _url(kept_port(home, APP), name, view)
+def app_url(home: Home, name: str, **shown: str) -> str:
+    """Address of a data set in the App, or of a saved `view` or `workspace` of it, whether the App is up or not."""
+    return _url(kept_port(home, APP), name, **shown)
 
 
 def running_url(home: Home, name: str) -> str | None:
@@ -65,8 +65,9 @@ def answer(config: Path, name: str, door: socket.socket) -> None:
     serve()
 
 
-def _url(port: int, name: str, view: str = "") -> str:
-    return f"http://127.0.0.1:{port}/datasets/{quote(name, safe='')}" + (f"?view={view_slug(view)}" if view else "")
+def _url(port: int, name: str, **shown: str) -> str:
+    query = "&".join(f"{kind}={slug(saved)}" for kind, saved in shown.items())
+    return f"http://127.0.0.1:{port}/datasets/{quote(name, safe='')}" + (f"?{query}" if query else "")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import pandas as pd
 
 from labelloop.adapters.embedding.run import Embedded, embed
 from labelloop.core.embedding import map_2d
-from labelloop.core.vocabulary import Split
+from labelloop.core.vocabulary import MAP_WORKSPACE, Split
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.embedded import provider_of
 from labelloop.resources.links import app_link
@@ -42,7 +42,7 @@ def embeddings(
             "dagster/row_count": len(done.ids), "computed now": done.computed, "dimensions": done.vectors.shape[1],
             "provider": provider, "version": version, "map fitted on": len(pool & set(done.ids)),
             "set aside": table(pd.DataFrame(list(done.failed.items()), columns=["sample_id", "reason"])),
-            **app_link(now),
+            **app_link(now, workspace=MAP_WORKSPACE),
         },
     )  # fmt: skip
 

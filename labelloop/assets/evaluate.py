@@ -69,7 +69,7 @@ def eval_report(
             "mAP50": round(report["map50"], 4), "mAP50-95": round(report["map50_95"], 4),
             "precision": round(report["precision"], 4), "recall": round(report["recall"], 4),
             "labels used": report["labels_used"], "val images": len(truth.reviewed), "seconds": report["seconds"],
-            **app_link(now, failures_view(iteration)),
+            **app_link(now, view=failures_view(iteration)),
             "learning curve": picture(learning_curve_image(_turns_up_to(now, iteration)), "svg+xml"),
             "classes measured": ", ".join(val.classes), "not looked for on val": ", ".join(val.waiting) or "none",
             "per class": table(metrics.per_class.assign(measured=metrics.per_class["label"].isin(val.classes))),

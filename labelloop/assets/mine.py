@@ -51,7 +51,7 @@ def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResou
             "mAP50 per 100 labels": _last_gain(now, iteration),
             "images by source": counts({} if rows.empty else rows["source"].value_counts().to_dict(), "source"),
             "selection": table(rows),
-            **app_link(now, failures_view(iteration)),
+            **app_link(now, view=failures_view(iteration)),
         },
     )
 

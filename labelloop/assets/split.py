@@ -42,7 +42,7 @@ def splits(
             "newcomers": len(result) - len(before),
             "groups of near-duplicates": int((result["group"].value_counts() > 1).sum()),
             "groups that the source spread over splits": table(spanning_groups(result)),
-            **app_link(now, SPLIT_VIEWS[Split.POOL]),
+            **app_link(now, view=SPLIT_VIEWS[Split.POOL]),
         },
     )
 

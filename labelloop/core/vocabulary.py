@@ -156,6 +156,7 @@ RELABEL = "relabel"  # labelled images that people go through again for classes 
 UNPARTITIONED = (HOLDOUT, POOL, RELABEL)  # work that belongs to no iteration, as jobs name it
 
 IMG_VIZ = "img_viz"  # brain key of the 2-D map in the App
+MAP_WORKSPACE = "map"  # saved workspace with that map beside the images
 
 
 def iteration_number(key: str) -> int:
@@ -211,9 +212,9 @@ def source_tag(source: str) -> str:
     return f"source:{source}"
 
 
-def view_slug(view: str) -> str:
-    """What stands for a saved view in an address of the App: FiftyOne's rule (`fiftyone.core.utils.to_slug`)."""
-    return re.sub(r"[\s+_.-]+", "-", re.sub(r"[^A-Za-z0-9\s+_.-]", "", view)).strip("-").lower()
+def slug(name: str) -> str:
+    """What stands for a saved view or workspace in an address of the App, by FiftyOne's rule (`to_slug`)."""
+    return re.sub(r"[\s+_.-]+", "-", re.sub(r"[^A-Za-z0-9\s+_.-]", "", name)).strip("-").lower()
 
 
 def batch_view(iteration: str) -> str:

@@ -19,12 +19,15 @@ def links(now: Project, sent: dict, view: str = "") -> dict[str, dg.MetadataValu
         "CVAT project": dg.MetadataValue.url(sent["project_url"]),
         "CVAT tasks": dg.MetadataValue.md(tasks),
     }
-    return found | (app_link(now, view) if view else {})
+    return (app_link(now, view=view) if view else {}) | found
 
 
-def app_link(now: Project, view: str = "") -> dict[str, dg.MetadataValue]:
-    """Link to a saved view in the App, or to all images; it opens while `labelloop up` or `labelloop app` runs."""
-    return {"FiftyOne App": dg.MetadataValue.url(app_url(now.home, now.settings.name, view))}
+def app_link(now: Project, **shown: str) -> dict[str, dg.MetadataValue]:
+    """Link to a saved `view` or `workspace` in the App, or to all images.
+
+    It opens while `labelloop up`, `labelloop demo` or `labelloop app` runs.
+    """
+    return {"FiftyOne App": dg.MetadataValue.url(app_url(now.home, now.settings.name, **shown))}
 
 
 def page_of(now: Project, batch: str) -> str:

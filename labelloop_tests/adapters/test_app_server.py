@@ -29,7 +29,7 @@ def test_the_address_is_known_before_the_app_is_up_and_is_the_one_it_takes(home)
     port = app_server.ensure(home, home.project / "labelloop.yaml", "my scenes")
     assert before == f"http://127.0.0.1:{port}/datasets/my%20scenes"
     assert app_server.running_url(home, "my scenes") == before
-    assert app_server.app_url(home, "s", "batch_v0").endswith("/datasets/s?view=batch-v0")
+    assert app_server.app_url(home, "s", view="batch_v0").endswith("/datasets/s?view=batch-v0")
 
 
 def test_the_door_is_held_without_fiftyone_and_asking_for_it_does_not_open_it(home):

@@ -32,7 +32,7 @@ def address(world: World, server: str, path: str) -> str:
     [
         ("source_images", None, ""),
         ("splits", None, "?view=pool"),
-        ("embeddings", None, ""),
+        ("embeddings", None, "?workspace=map"),
         ("zcore_scores", None, ""),
         ("annotated_holdout", None, "?view=val-set"),
         ("batch", "v1", "?view=batch-v1"),

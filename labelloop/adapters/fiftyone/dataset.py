@@ -12,6 +12,7 @@ from labelloop.adapters.fiftyone.labels import detections_by_sample
 from labelloop.adapters.files.home import Home
 from labelloop.core.vocabulary import (
     IMG_VIZ,
+    MAP_WORKSPACE,
     SPLIT_VIEWS,
     AnnotationStatus,
     Field,
@@ -134,7 +135,11 @@ class LoopDataset:
             self.save_view(name, self.dataset.match_tags(split.tag), f"Samples of the {split} split")
 
     def show_map(self, sample_ids: Sequence[str], points: np.ndarray) -> None:
-        """The 2-D map of the Embeddings panel, brain key `img_viz`; points are (N, 2) in the order of sample_ids."""
+        """The 2-D map of the Embeddings panel, brain key `img_viz`; points are (N, 2) in the order of sample_ids.
+
+        A saved workspace opens it beside the images, coloured by how far each is on its way through annotation.
+        """
+        import fiftyone as fo
         import fiftyone.brain as fob
 
         if IMG_VIZ in self.dataset.list_brain_runs():
@@ -143,6 +148,11 @@ class LoopDataset:
         view = self.view_of(sample_ids)
         rows = [order[sample_id] for sample_id in view.values(Field.SAMPLE_ID)]
         fob.compute_visualization(view, points=points[rows], brain_key=IMG_VIZ, verbose=False)
+        shown = {"brainResult": IMG_VIZ, "colorByField": Field.STATUS.value}
+        panels = [fo.Panel(type="Samples", pinned=True), fo.Panel(type="Embeddings", state=shown)]
+        sides = [fo.Space(children=[panel], active_child=panel.component_id) for panel in panels]
+        spaces = fo.Space(children=sides, orientation="horizontal")
+        self.dataset.save_workspace(MAP_WORKSPACE, spaces, description="The map beside the images", overwrite=True)
 
     def show_batch(self, iteration: str, manifest: pd.DataFrame) -> None:
         """Tags, status and saved view of a batch; golden rows only get the batch's tag, their status is their own."""

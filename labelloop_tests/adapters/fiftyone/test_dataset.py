@@ -4,7 +4,7 @@ import pytest
 
 from labelloop.adapters.fiftyone.belonging import MARK
 from labelloop.adapters.fiftyone.dataset import LoopDataset
-from labelloop.core.vocabulary import IMG_VIZ, AnnotationStatus, Field, Split, Tag, view_slug
+from labelloop.core.vocabulary import IMG_VIZ, AnnotationStatus, Field, Split, Tag, slug
 from labelloop_tests.core.builders import labels
 from labelloop_tests.fiftyone_world import database
 
@@ -233,4 +233,4 @@ def test_info_written_elsewhere_meanwhile_is_kept(loop):
 )
 def test_a_view_is_named_in_addresses_by_fiftyones_own_rule(loop, name):
     loop.save_view(name, loop.dataset.view(), "")
-    assert loop.dataset._get_saved_view_doc(name).slug == view_slug(name)
+    assert loop.dataset._get_saved_view_doc(name).slug == slug(name)
