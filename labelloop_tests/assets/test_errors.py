@@ -118,11 +118,11 @@ def test_a_model_without_val_labels_says_how_to_get_them(world) -> None:
 def test_nothing_is_sent_to_a_cvat_of_people_before_they_allow_it(world, monkeypatch) -> None:
     one = world()
     one.turn([("prepare_pool", None)])
-    url = one.cvat.server(one.now).url
+    server = one.cvat.server(one.now)
     one.configure(sandbox="off")
-    monkeypatch.setenv("CVAT_URL", url)
+    monkeypatch.setenv("CVAT_URL", server.url)
     assert "annotation.push is false" in refusal(one, "next_batch", "v0")
-    assert one.cvat.server(one.now).list_all("/api/tasks", "counting") == []
+    assert server.list_all("/api/tasks", "counting") == []
 
 
 def test_a_class_that_was_removed_is_refused_and_the_schema_stays(world) -> None:
