@@ -163,7 +163,7 @@ def _by_name(contents: Sequence[TaskContent]) -> dict[str, AnnotatedFrame]:
 
 def _record(project: Project, batch: str, sample_ids: Sequence[str]) -> dict:
     name = project.settings.name
-    url, view = app_url(project.home, name), app_url(project.home, name, batch_view(batch))
+    url, view = app_url(project.home, name), app_url(project.home, name, view=batch_view(batch))
     task: dict = {"task_id": TASK_ID, "name": f"{name} {batch}", "url": view, "key": "", "subset": ""}
     task |= {"frames": {each: each for each in sample_ids}, "schema_version": project.ledger.schema().version}
     sent = {"backend": Backend.FIFTYONE.value, "project_id": None, "project_url": url}

@@ -14,7 +14,7 @@ def links(now: Project, sent: dict, view: str = "") -> dict[str, dg.MetadataValu
     """Links to the CVAT tasks of a batch, or to where people draw it in the App, and to its saved view."""
     tasks = "\n".join(f"- [{task['name']}]({task['url']}): {len(task['frames'])} images" for task in sent["tasks"])
     if sent.get("backend") == Backend.FIFTYONE:
-        return {"to label in the App": dg.MetadataValue.md(tasks)} | app_link(now, view)
+        return {**app_link(now, view=view), "to label in the App": dg.MetadataValue.md(tasks)}
     found: dict[str, dg.MetadataValue] = {
         "CVAT project": dg.MetadataValue.url(sent["project_url"]),
         "CVAT tasks": dg.MetadataValue.md(tasks),
