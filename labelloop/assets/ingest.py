@@ -13,7 +13,7 @@ from labelloop.adapters.sources import Source
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import ConfigError
 from labelloop.core.registry import samples_table, set_aside
-from labelloop.core.source_labels import label_table, labels_by_sample, without_their_boxes
+from labelloop.core.source_labels import label_table, labels_by_sample, unfit_boxes, without_their_boxes
 from labelloop.core.vocabulary import LabelKind
 from labelloop.resources.classes import freeze_schema
 from labelloop.resources.dataset import DatasetResource
@@ -128,6 +128,7 @@ def _describe(now: Project, source: Source, found: Registered) -> dict[str, Any]
         "images with labels of the source": int(found.samples["labelled"].sum()),
         "labels of the source": counts(labels["kind"].value_counts().to_dict(), "kind"),
         "boxes of the source": counts(labels.loc[labels["as_box"], "label"].value_counts().to_dict(), "class"),
+        "boxes of the source set aside": table(unfit_boxes(labels, found.samples)),
         "images not trained on: an object is no box": len(unfit),
         "classes": ", ".join(now.ledger.schema().classes),
         "labels are": "hidden (sandbox: replay)" if replay else now.settings.trust_source_labels,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from labelloop.core.bad_boxes import bad_boxes
 from labelloop.core.boxes import CORNERS
 from labelloop.core.vocabulary import LabelKind
 
@@ -178,3 +179,17 @@ def without_their_boxes(labels: pd.DataFrame) -> set[str]:
     """Samples with an object that is no box: trained on as they are, it would count as background."""
     drawn = labels[(labels["kind"] != LabelKind.TAG) & ~labels["as_box"].astype(bool)]
     return set(drawn["sample_id"])
+
+
+def unfit_boxes(labels: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """Boxes of the source that training never sees, as `bad_boxes` judges them: path, label, corners, reason.
+
+    Args:
+        labels: A source labels table.
+        samples: sample_id, path, width, height.
+    """
+    sizes = {row.sample_id: (row.width, row.height) for row in samples.itertuples()}
+    bad = bad_boxes(training_boxes(labels).reset_index(drop=True), sizes)
+    named = bad.assign(path=bad["sample_id"].map(samples.set_index("sample_id")["path"]))
+    unfit: pd.DataFrame = named[["path", "label", *CORNERS, "reason"]].sort_values("path", ignore_index=True)
+    return unfit

@@ -13,6 +13,7 @@ from labelloop.core.source_labels import (
     labels_by_sample,
     scaled,
     training_boxes,
+    unfit_boxes,
     without_their_boxes,
 )
 from labelloop.core.vocabulary import LabelKind
@@ -118,3 +119,16 @@ def test_labels_made_on_an_image_of_another_size_do_not_count_and_the_reason_is_
     assert labelled == ({"a"} if fits else set())
     assert set(table["kind"]) == ({"box", "tag"} if fits else {"tag"})
     assert refused == ({} if fits else {"a": f"labelled at {size[0]}×{size[1]} pixels, the image has 64×48"})
+
+
+def test_boxes_that_training_never_sees_are_named_with_their_image_and_the_reason():
+    twice, flat = SourceLabel.box("cat", (1, 2, 31, 42)), SourceLabel.box("dog", (5, 5, 5, 9))
+    table = label_table([("s2", flat, True), ("s1", twice, True), ("s1", twice, True), ("s1", TAG, False)])
+    samples = pd.DataFrame(
+        {"sample_id": ["s1", "s2"], "path": ["a.jpg", "b.jpg"], "width": [64, 64], "height": [48, 48]}
+    )
+    found = unfit_boxes(table, samples)
+    assert found[["path", "label", "reason"]].to_numpy().tolist() == [
+        ["a.jpg", "cat", "same box drawn twice"],
+        ["b.jpg", "dog", "box without area"],
+    ]

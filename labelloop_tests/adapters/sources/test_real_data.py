@@ -9,6 +9,7 @@ import pytest
 
 from labelloop.adapters.sources import Source
 from labelloop.adapters.sources.detect import detect
+from labelloop.core.bad_boxes import bad_boxes
 from labelloop_tests.adapters.sources.builders import read
 from labelloop_tests.fiftyone_world import loop
 
@@ -92,3 +93,12 @@ def test_the_counts_and_the_boxes_agree_whatever_the_format(bccd: Path, variants
             assert source.classes == tuple(CLASSES)
         if name in ("coco", "yolo", "fiftyone"):
             assert pd.Series(list(source.splits.values())).value_counts().to_dict() == SPLITS
+
+
+KNOWN_BAD = {"00013", "00020", "00100", "00104", "00251", "00284", "00331", "00338", "00343", "00403"}
+
+
+def test_exactly_the_ten_boxes_known_to_be_bad_are_set_aside(bccd: Path) -> None:
+    boxes = pixels(read(bccd, "voc")).rename(columns={"path": "sample_id"})
+    bad = bad_boxes(boxes, dict.fromkeys(boxes["sample_id"], SIZE))
+    assert sorted(Path(name).stem.removeprefix("BloodImage_") for name in bad["sample_id"]) == sorted(KNOWN_BAD)
