@@ -74,7 +74,7 @@ def test_no_golden_image_is_hidden_where_its_labels_can_be_seen(asked: Daemon) -
     assert Source.GOLDEN not in set(world.now.ledger.manifest("v0")["source"])
     page = metadata_of(world.run("next_batch", "v0"), "batch")
     assert page["golden images"].startswith("none hidden")
-    assert "batch-v0" in page["to label in the App (`labelloop app`)"]
+    assert "batch-v0" in page["to label in the App"]
 
 
 def test_the_tick_tells_how_many_images_are_done_and_where_they_are(asked: Daemon) -> None:

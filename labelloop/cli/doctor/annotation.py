@@ -22,6 +22,9 @@ SECONDS = 10.0
 def cvat(around: Surroundings) -> Iterator[Finding]:
     """The server people label on; the sandbox's is looked at only where it runs, for nothing is started."""
     settings, home = around.settings, around.home
+    if settings is not None and settings.in_app and not settings.annotation.pull_project:
+        yield ok("CVAT", "not needed: people draw in the App (annotation.backend: fiftyone)")
+        return
     if settings is not None and home is not None and settings.sandbox == "replay":
         if sandbox_server.owned(home).port() is None:
             yield ok("CVAT", "the sandbox stands in for it; it does not run now, `labelloop up` starts it")

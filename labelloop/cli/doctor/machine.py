@@ -52,11 +52,14 @@ def device(around: Surroundings) -> Iterator[Finding]:
 
 
 def images(around: Surroundings) -> Iterator[Finding]:
-    """The folder that the images come from."""
-    if around.settings is None or around.home is None or around.settings.source.type not in ("folder", "voc"):
+    """Where the images come from; a data set of the zoo is downloaded when it is wanted."""
+    if around.settings is None or around.home is None:
         return
-    folder = (around.home.project / Path(around.settings.source.path)).expanduser()
-    if folder.is_dir():
-        yield ok("images", str(folder))
-    else:
-        yield missing("images", f"source.path: {folder} is not a folder", "Correct source.path in labelloop.yaml.")
+    for source in around.settings.all_sources:
+        place = (around.home.project / Path(source.path)).expanduser()
+        if source.type == "fiftyone_zoo":
+            yield ok("images", f"{source.path} of FiftyOne's zoo")
+        elif source.type != "none" and not place.exists():
+            yield missing("images", f"source.path: {place} does not exist", "Correct source.path in labelloop.yaml.")
+        elif source.type != "none":
+            yield ok("images", str(place))

@@ -99,6 +99,19 @@ def test_a_folder_of_images_that_is_not_there_is_named(project):
     assert str(project / "images") in finding.detail
 
 
+def test_every_one_of_several_sources_is_looked_for(project):
+    text = (project / "labelloop.yaml").read_text().replace("sources: []", "sources: [{path: images}, {path: gone}]")
+    (project / "labelloop.yaml").write_text(text)
+    assert [finding.level for finding in found(project, "images")] == [Level.OK, Level.MISSING]
+
+
+def test_where_people_draw_in_the_app_no_cvat_is_missed(project):
+    text = (project / "labelloop.yaml").read_text().replace("backend: cvat", "backend: fiftyone")
+    (project / "labelloop.yaml").write_text(text)
+    finding = the_only(found(project, "CVAT"))
+    assert (finding.level, finding.detail.split(":")[0]) == (Level.OK, "not needed")
+
+
 # -- the database ---------------------------------------------------------------------------------------------
 
 
