@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from labelloop.adapters import sandbox_server
+from labelloop.adapters.app_server import app_url
 from labelloop.cli.annotators import annotate
 from labelloop.cli.state import look
 from labelloop.core.errors import LabelError
@@ -79,7 +80,8 @@ def test_no_golden_image_is_hidden_where_its_labels_can_be_seen(asked: Daemon) -
 
 def test_the_tick_tells_how_many_images_are_done_and_where_they_are(asked: Daemon) -> None:
     loop, ids = opened(asked.world), batch_of(asked.world)
-    assert asked.tick(cvat_tasks_completed).startswith("v0: 0 of 6 images, http://127.0.0.1:5151/datasets/scenes-")
+    view = app_url(asked.world.now.home, asked.world.now.settings.name, view="batch_v0")
+    assert asked.tick(cvat_tasks_completed).startswith(f"v0: 0 of 6 images, {view}")
     draw(loop, ids[0], ONE_BOX)
     set_status(loop, ids[:2], "annotated")
     untag(loop, ids[2:3])
