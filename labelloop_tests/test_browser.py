@@ -10,11 +10,11 @@ from labelloop.adapters import app_server, dagster_servers
 from labelloop.adapters.app_server import app_url
 from labelloop.adapters.dagster_servers import asset_url
 from labelloop.cli.fleet import links
-from labelloop.core.vocabulary import MAP_WORKSPACE, batch_view, failures_view
+from labelloop.core.vocabulary import IMG_VIZ, MAP_WORKSPACE, batch_view, failures_view
 from labelloop.resources.report import REPORT_NAME, write_report
 from labelloop_tests.browser import Browser, browsing, installed
 from labelloop_tests.served import kept_instance, stop_servers
-from labelloop_tests.worlds import World, make_world
+from labelloop_tests.worlds import SCENES, World, make_world
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,9 @@ def test_whoever_follows_the_links_finds_words_and_no_error(world: World) -> Non
         # The App: saved views by their links, and the map.
         read(browser, app_url(now.home, name, view=batch_view("v0")), batch_view("v0"), "7 samples", "cvat_url")
         read(browser, app_url(now.home, name, view=failures_view("v0")), failures_view("v0"), "predictions_v0")
-        read(browser, app_url(now.home, name, workspace=MAP_WORKSPACE), "Embeddings", "img_viz", "unlabeled")
+        read(browser, app_url(now.home, name, workspace=MAP_WORKSPACE), "Embeddings", IMG_VIZ)
+        browser.click(IMG_VIZ)
+        browser.shows("Color by", f"{SCENES} points")
 
         # The sandbox, and the report.
         read(browser, links(now)["sandbox"], "labelloop sandbox", f"{name} v0", "completed")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from labelloop.adapters import app_server
 from labelloop.cli.instance import instance_of
 from labelloop.cli.state import in_flight
 from labelloop.core.errors import LabelloopError
@@ -22,6 +23,10 @@ Agree = Callable[[str], bool]
 def rebuild(now: Project, say: Say) -> None:
     """Make the FiftyOne data set anew from the plain files."""
     count = rebuilding.rebuild(now, DatasetResource(), say)
+    if app_server.owned(now.home).port() is not None:
+        # It remembers the data set that is gone. Whoever serves it remains its client.
+        app_server.shut_down(now.home)
+        app_server.ensure(now.home, now.config, now.settings.name)
     say(f"data set '{now.settings.name}' holds {count} samples again, as the files say")
 
 

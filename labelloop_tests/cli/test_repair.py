@@ -43,6 +43,7 @@ def described(dataset):
         "fields": set(dataset.get_field_schema()),
         "views": {name: len(dataset.load_saved_view(name)) for name in dataset.list_saved_views()},
         "brain": dataset.list_brain_runs(),
+        "workspaces": dataset.list_workspaces(),
         "evaluations": dataset.list_evaluations(),
         "info": dict(dataset.info),
     }

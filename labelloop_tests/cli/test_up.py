@@ -36,7 +36,7 @@ def test_up_serves_until_it_is_told_to_stop_and_then_nothing_is_left(folder):
     links = record(folder)["links"]
     assert all(url in up.text for url in links.values())
     for url in links.values():
-        assert requests.get(url, timeout=30).status_code == 200
+        assert requests.get(url, timeout=120).status_code == 200  # the first look has FiftyOne come up
     second = Command(folder, "up")
     assert second.ends() == 0
     assert "up already" in second.text
@@ -44,6 +44,22 @@ def test_up_serves_until_it_is_told_to_stop_and_then_nothing_is_left(folder):
     assert up.ends(signal.SIGINT) == 0
     assert processes_of(folder) == []
     assert not (folder / ".labelloop" / "run.json").exists()
+
+
+def test_the_app_alone_is_where_up_has_it_and_leaves_nothing(folder):
+    app = Command(folder, "app")
+    app.until(lambda: "/datasets/" in app.text)
+    url = app.text.strip()
+    second = Command(folder, "app")
+    second.until(lambda: url in second.text)
+    assert second.ends(signal.SIGTERM) == 0
+    assert any("app_door" in line for line in processes_of(folder))
+    assert app.ends(signal.SIGINT) == 0
+    assert not any("app_door" in line for line in processes_of(folder))
+    up = started(folder)
+    assert record(folder)["links"]["App"] == url
+    assert up.ends(signal.SIGTERM) == 0
+    assert processes_of(folder) == []
 
 
 def test_down_ends_an_up_that_runs_elsewhere(folder):

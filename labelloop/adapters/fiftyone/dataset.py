@@ -148,6 +148,7 @@ class LoopDataset:
         view = self.view_of(sample_ids)
         rows = [order[sample_id] for sample_id in view.values(Field.SAMPLE_ID)]
         fob.compute_visualization(view, points=points[rows], brain_key=IMG_VIZ, verbose=False)
+        # From 1.22 on the panel opens with the list of maps, and this is one click; before, it is the map itself.
         shown = {"brainResult": IMG_VIZ, "colorByField": Field.STATUS.value}
         panels = [fo.Panel(type="Samples", pinned=True), fo.Panel(type="Embeddings", state=shown)]
         sides = [fo.Space(children=[panel], active_child=panel.component_id) for panel in panels]

@@ -4,7 +4,7 @@ import pytest
 
 from labelloop.adapters.fiftyone.belonging import MARK
 from labelloop.adapters.fiftyone.dataset import LoopDataset
-from labelloop.core.vocabulary import IMG_VIZ, AnnotationStatus, Field, Split, Tag, slug
+from labelloop.core.vocabulary import IMG_VIZ, MAP_WORKSPACE, AnnotationStatus, Field, Split, Tag, slug
 from labelloop_tests.core.builders import labels
 from labelloop_tests.fiftyone_world import database
 
@@ -207,6 +207,10 @@ def test_the_map_has_the_point_of_each_sample_and_is_replaced_by_the_next(loop):
         shown = {ids[each]: point.tolist() for each, point in zip(results.sample_ids, results.points, strict=True)}
         assert shown == dict(zip(order, points.tolist(), strict=True))
     assert loop.dataset.list_brain_runs() == [IMG_VIZ]
+    sides = loop.dataset.load_workspace(MAP_WORKSPACE).children
+    assert [side.children[0].type for side in sides] == ["Samples", "Embeddings"]
+    # Without one of its panels in front, a side of the App stays empty.
+    assert all(side.active_child == side.children[0].component_id for side in sides)
 
 
 def test_info_written_elsewhere_meanwhile_is_kept(loop):
