@@ -16,7 +16,7 @@ from labelloop.adapters.images import sample_id
 from labelloop.adapters.sources import read_source
 from labelloop.core.vocabulary import HELD_OUT, Source, Split
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.labelled import labelled
+from labelloop.resources.labelled import labelled, labelled_test
 from labelloop.resources.pool import remaining_pool
 from labelloop.resources.project import Project
 from labelloop.resources.rebuild import rebuild
@@ -136,6 +136,11 @@ def given(world: World) -> set[str]:
     return set(samples.loc[samples["labelled"], "sample_id"])
 
 
+def looked_at(world: World) -> set[str]:
+    """Images with labels that count, those of test included, which nothing but its report reads."""
+    return {*labelled(world.now, []).reviewed, *labelled_test(world.now).reviewed}
+
+
 @pytest.mark.parametrize("make", [half_coco, half_yolo])
 def test_labelled_images_train_v0_and_are_never_selected_and_the_rest_is_the_pool(half: World, make) -> None:
     half.configure(source=make(half.folder), trust_source_labels="all")
@@ -174,7 +179,7 @@ def test_with_trust_in_the_hold_out_alone_the_pool_is_unlabelled(half: World) ->
     half.configure(source=half_yolo(half.folder), trust_source_labels="holdout")
     half.turn([("prepare_pool", None)])
     ledger, known = half.now.ledger, given(half)
-    assert set(labelled(half.now, []).reviewed) == known & set(ledger.in_split(*HELD_OUT))
+    assert looked_at(half) == known & set(ledger.in_split(*HELD_OUT))
     assert set(remaining_pool(half.now).index) == set(ledger.in_split(Split.POOL))
 
 
@@ -188,7 +193,7 @@ def test_polygons_train_only_where_the_settings_say_so_and_are_shown_as_what_the
     assert set(remaining_pool(half.now).index) == set(half.now.ledger.in_split(Split.POOL))
     half.configure(source=half.now.settings.source.model_dump() | {"shapes_as_boxes": True})
     half.turn([("prepare_pool", None)])
-    assert set(labelled(half.now, []).reviewed) == given(half)
+    assert looked_at(half) == given(half)
     home = half.now.home
     dataset = LoopDataset.open(home, mongod.ensure(home), half.now.settings.name).dataset
     shown = dataset.count("ground_truth_polylines.polylines")
@@ -217,7 +222,7 @@ def test_a_project_of_cvat_alone_needs_no_folder(half: World) -> None:
     result = half.run("prepare_pool")
     assert result.success, failure_of(result)
     assert metadata_of(result, "source_images")["status"].startswith("source.type is none")
-    assert len(labelled(half.now, []).reviewed) == len(images)
+    assert len(looked_at(half)) == len(images)
     assert rebuild(half.now, DatasetResource(), lambda _: None) == len(images)
 
 
