@@ -58,13 +58,14 @@ class Browser:
             time.sleep(0.3)
 
     def click(self, word: str) -> None:
-        """Click on the smallest thing that shows exactly this, or is called so."""
+        """Click on the first thing that shows exactly this, or is called so."""
         self.run(f"""(() => {{
-            const found = [...document.querySelectorAll('*')].filter(e => [e.innerText?.trim(), e.ariaLabel, e.title]
+            const named = [...document.querySelectorAll('*')].filter(e => [e.innerText?.trim(), e.ariaLabel, e.title]
                 .includes({json.dumps(word)}));
-            if (!found.length) throw new Error('nothing to click is called ' + {json.dumps(word)});
+            const found = named.find(e => !named.some(other => other !== e && e.contains(other)));
+            if (!found) throw new Error('nothing to click is called ' + {json.dumps(word)});
             for (const kind of ['mousedown', 'mouseup', 'click'])
-                found.at(-1).dispatchEvent(new MouseEvent(kind, {{bubbles: true}}));
+                found.dispatchEvent(new MouseEvent(kind, {{bubbles: true}}));
         }})()""")
 
     @property
