@@ -26,13 +26,16 @@ def provider_of(now: Project) -> Provider:
 
 
 def require_current_embeddings(now: Project) -> None:
-    """Refuse vectors that other settings made than those of now.
+    """Refuse vectors that other settings made than those of now, or that are not there.
 
     Raises:
-        MissingStateError: Names both, and the command that computes them again.
+        MissingStateError: Names both, and the command that computes them.
     """
     wanted = now.settings.embeddings
-    made_by = now.ledger.vectors.record(wanted.provider).get("recipe", wanted.recipe)
+    record = now.ledger.vectors.record_or_none(wanted.provider)
+    if record is None:
+        raise MissingStateError(f"The images are not embedded by {wanted.provider} yet", AGAIN)
+    made_by = record.get("recipe", wanted.recipe)
     changed = [key for key, value in wanted.recipe.items() if made_by.get(key) != value]
     if changed:
         told = ", ".join(f"{key} was {made_by.get(key)!r} and is {wanted.recipe[key]!r}" for key in changed)

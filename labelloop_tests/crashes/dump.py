@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from labelloop.adapters import mongod
+from labelloop.adapters.fiftyone.belonging import MARK
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.resources.project import Project
@@ -36,8 +37,14 @@ def dump(folder: Path) -> dict[str, Any]:
     return {
         "samples": samples,
         "views": {name: len(dataset.load_saved_view(name)) for name in dataset.list_saved_views()},
-        "brain": dataset.list_brain_runs(), "evaluations": sorted(dataset.list_evaluations()), "info": dataset.info,
+        "brain": dataset.list_brain_runs(), "evaluations": sorted(dataset.list_evaluations()), "info": _info(dataset),
     }  # fmt: skip
+
+
+def _info(dataset: Any) -> dict[str, Any]:
+    """What is said of the data set, but for where its home lies."""
+    mark = {key: value for key, value in dataset.info[MARK].items() if key != "media_root"}
+    return {**dataset.info, MARK: mark}
 
 
 def _fields(dataset: Any) -> list[str]:
