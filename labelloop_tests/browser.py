@@ -57,6 +57,13 @@ class Browser:
             assert time.monotonic() < deadline, f"{missing} not shown on {self.run('location.href')}:\n{text[:3000]}"
             time.sleep(0.3)
 
+    def until(self, true: str, seconds: float = 60.0) -> None:
+        """Wait until an expression is true in the page."""
+        deadline = time.monotonic() + seconds
+        while not self.run(true):
+            assert time.monotonic() < deadline, f"never so: {true}\n{self.text[:3000]}"
+            time.sleep(0.3)
+
     def click(self, word: str) -> None:
         """Click on the first thing that shows exactly this, or is called so."""
         self.run(f"""(() => {{

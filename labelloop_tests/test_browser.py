@@ -62,8 +62,7 @@ def test_whoever_follows_the_links_finds_words_and_no_error(world: World) -> Non
         read(browser, asset_url(now.home, "eval_report", "v0"), "Materialized", f"{report['map50']:.4g}", "per class",
              "learning curve", app_url(now.home, name, view=failures_view("v0")))  # fmt: skip
         browser.click("[Show Markdown]")
-        browser.shows("Close")
-        assert browser.run("document.querySelector('img[src^=\"data:image/svg\"]').naturalWidth") > 0
+        browser.until("document.querySelector('img[src^=\"data:image/svg\"]')?.naturalWidth > 0")
         read(browser, asset_url(now.home, "batch", "v0"), "manifest", app_url(now.home, name, view=batch_view("v0")))
         read(browser, asset_url(now.home, "annotated_batch") + "?view=checks", "few_boxes_are_bad", "Succeeded")
 
