@@ -21,7 +21,7 @@ from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.adapters.processes import read_record
 from labelloop.resources.runs import PARTITION_TAG, stage_lock
 from labelloop_tests.annotating import draw, finish, without_the_last
-from labelloop_tests.elsewhere import wait_until
+from labelloop_tests.elsewhere import still_there, wait_until
 from labelloop_tests.worlds import World, make_world
 
 PATIENCE = 240.0  # seconds; two busy cores are slow
@@ -60,8 +60,7 @@ class Live:
         children = psutil.Process(daemon.pid).children(recursive=True)
         family = [psutil.Process(daemon.pid), *(child for child in children if os.getsid(child.pid) == daemon.pid)]
         daemon.send_signal(how)
-        _, left = psutil.wait_procs(family, timeout=30)
-        for process in left:
+        for process in still_there(family):
             process.kill()
         daemon.wait(timeout=30)
 

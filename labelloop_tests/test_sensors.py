@@ -27,6 +27,7 @@ from labelloop.sensors.tick import interval
 from labelloop.settings.yaml_file import CONFIG_NAME
 from labelloop_tests.annotating import complete, finish, without_the_last
 from labelloop_tests.assets.test_pull import finished_task
+from labelloop_tests.elsewhere import still_there
 from labelloop_tests.worlds import World, make_world
 
 
@@ -342,7 +343,7 @@ def test_a_killed_sandbox_is_told_started_again_and_then_goes_on(waiting: Daemon
 
 
 def _gone(pid: int) -> None:
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=5)
+    assert not still_there([psutil.Process(pid)] if psutil.pid_exists(pid) else [], 5)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -10,7 +11,7 @@ import psutil
 
 from labelloop.resources.runs import PARTITION_TAG, PROCESS_TAG
 from labelloop_tests.crashes.ground import Ground
-from labelloop_tests.elsewhere import wait_until
+from labelloop_tests.elsewhere import still_there, wait_until
 
 
 class Daemon:
@@ -38,9 +39,9 @@ class Daemon:
         if self._process.poll() is None:
             self.kill()
         for process in self._family:
-            if process.is_running():
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(self._family, timeout=30)
+        assert not still_there(self._family)
 
 
 def runs(ground: Ground, job: str, iteration: str) -> list[str]:
