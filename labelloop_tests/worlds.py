@@ -91,6 +91,12 @@ class World:
             result = self.run(job, iteration)
             assert result.success, failure_of(result)
 
+    def turn_v0(self) -> None:
+        """From the images to a model of v0 and what it selects, people played."""
+        self.turn([("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)])
+        self.annotate()
+        self.turn([("take_holdout", None), ("label_loop", "v0")])
+
     def annotate(self) -> None:
         now = self.now
         truth = HiddenTruth(now.ledger.source_labels(), frozenset(now.ledger.samples()["sample_id"]))

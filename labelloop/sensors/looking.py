@@ -167,7 +167,7 @@ def look_at_loop(now: Project) -> Loop:
     ledger, settings = now.ledger, now.settings
     newest = (ledger.iterations() or [""])[-1]
     sent = ledger.read_or_none("tasks", HOLDOUT) is not None
-    unsent = unsent_holdout(now) if ledger.has_splits() else []
+    unsent = unsent_holdout(now) if sent and ledger.has_splits() else []
     return Loop(
         split=ledger.has_splits(),
         scored=ledger.has_zcore(),
@@ -175,7 +175,7 @@ def look_at_loop(now: Project) -> Loop:
         may_push=settings.may_push,
         sends_holdout=settings.sandbox != "off",
         holdout_sent=sent and not unsent,
-        unsent=content_hash(unsent) if sent and unsent else "",
+        unsent=content_hash(unsent) if unsent else "",
         to_relabel=_to_relabel(now),
         newest=newest,
         newest_sent=bool(newest) and ledger.read_or_none("tasks", newest) is not None,

@@ -11,9 +11,8 @@ from labelloop_tests.worlds import World, make_world
 def turned(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The loop turned once and a half: read it, do not run anything in it."""
     world = make_world(tmp_path_factory.mktemp("turned"))
-    world.turn([("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)])
-    world.annotate()
-    world.turn([("take_holdout", None), ("label_loop", "v0"), ("next_batch", "v1")])
+    world.turn_v0()
+    world.turn([("next_batch", "v1")])
     yield world
     world.close()
 

@@ -83,9 +83,7 @@ def test_scores_of_other_weights_are_refused_with_the_command(torch_world) -> No
 def test_a_selection_mined_with_another_provider_is_refused_with_what_to_run(torch_world) -> None:
     one = torch_world
     one.configure(embeddings={})
-    one.turn([("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)])
-    one.annotate()
-    one.turn([("take_holdout", None), ("label_loop", "v0")])
+    one.turn_v0()
     one.configure(embeddings={"provider": "torch", "model": "net.pt", "imgsz": 32, "device": "cpu"})
     assert PREPARE in failure_of(one.run_asset("failure_mined_batch", "v0"))
     one.turn([("prepare_pool", None)])

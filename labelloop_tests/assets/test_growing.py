@@ -65,9 +65,8 @@ def test_images_that_come_later_go_to_the_pool_unless_they_nearly_equal_a_held_o
 @pytest.mark.slow
 def test_held_out_sets_grow_and_every_model_is_measured_by_the_new_val(world, tmp_path) -> None:
     one = world()
-    one.turn([("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)])
-    one.annotate()
-    one.turn([("take_holdout", None), ("label_loop", "v0"), ("next_batch", "v1")])
+    one.turn_v0()
+    one.turn([("next_batch", "v1")])
     add_scenes(one, tmp_path / "more", 40)
     one.turn([("prepare_pool", None)])
     now, before, tasks = one.now, stands(one), one.now.ledger.read("tasks", "holdout")["tasks"]

@@ -236,9 +236,8 @@ def test_a_real_detector_is_reported_on(world, monkeypatch) -> None:
     monkeypatch.setattr(worlds, "MemorisingDetector", DetectorResource)
     small = {"weights": "labelloop:digits", "imgsz": 64, "epochs_first": 1, "batch": 4, "device": "cpu"}
     one = world(train=small, evaluate={"confidence": 0.01})
-    one.turn([("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)])
-    one.annotate()
-    one.turn([("take_holdout", None), ("label_loop", "v0"), (JOB, None)])
+    one.turn_v0()
+    one.turn([(JOB, None)])
     one.annotate()
     told, again = (metadata_of(ask(one), "final_report") for _ in range(2))
     assert told["test images"] == len(test_images(one))

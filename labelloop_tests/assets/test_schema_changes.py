@@ -31,9 +31,7 @@ def nothing(_: str) -> None:
 def grown(world) -> World:
     """v0 was turned with three classes, a fourth was appended, v1 was sent and annotated with it."""
     one = world(classes=OLD)
-    one.turn([("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)])
-    one.annotate()
-    one.turn([("take_holdout", None), ("label_loop", "v0")])
+    one.turn_v0()
     one.configure(classes=NEW)
     one.turn([("next_batch", "v1")])
     one.annotate()

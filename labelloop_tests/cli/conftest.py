@@ -9,8 +9,7 @@ from labelloop_tests.worlds import World, make_world
 def half_way(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """v0 is finished and v1 lies in CVAT: to be looked at; what changes it takes a copy."""
     world = make_world(tmp_path_factory.mktemp("half_way"))
-    world.turn([("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)])
-    world.annotate()
-    world.turn([("take_holdout", None), ("label_loop", "v0"), ("next_batch", "v1")])
+    world.turn_v0()
+    world.turn([("next_batch", "v1")])
     yield world
     world.close()
