@@ -7,10 +7,6 @@ the only thing that is fitted, the 2-D map, is fitted on the rows the caller nam
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from scipy.ndimage import gaussian_filter
-from skimage.feature import hog
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import StandardScaler
 
 from labelloop.core.errors import ModelError
 from labelloop.core.pixels import rgb
@@ -33,6 +29,9 @@ def hog_hsv(image: Image.Image) -> NDArray[np.float32]:
     Returns:
         (388,) float32: 324 of HOG, 48 of hue × saturation, 16 of value.
     """
+    from scipy.ndimage import gaussian_filter
+    from skimage.feature import hog
+
     small = rgb(image).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, reducing_gap=1.01)
     cells = (_CELL, _CELL)
     shape = hog(
@@ -86,6 +85,9 @@ def map_2d(embeddings: ArrayLike, fit_rows: ArrayLike, seed: int) -> NDArray[np.
     Returns:
         (N, 2) float32; zeros when the rows to fit on are fewer than two, or all equal.
     """
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
+
     rows, fitted = np.asarray(embeddings, dtype=np.float64), np.asarray(fit_rows, dtype=bool)
     points = np.zeros((len(rows), 2), dtype=np.float32)
     if not fitted.any() or (rows[fitted] == rows[fitted][0]).all():

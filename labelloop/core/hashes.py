@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from labelloop.core.pixels import rgb
 
@@ -98,6 +96,9 @@ def _near_pairs(hashes: NDArray[np.uint64], distance: int) -> Iterator[tuple[NDA
 
 def _linked(first: NDArray[np.intp], second: NDArray[np.intp], component: NDArray[np.intp]) -> NDArray[np.intp]:
     """Components after linking first[i] with second[i], on top of the components so far."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     count = len(component)
     rows = np.concatenate([first, np.arange(count)])
     columns = np.concatenate([second, component])

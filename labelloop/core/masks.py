@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from skimage.draw import polygon2mask
 
 Mask = NDArray[np.bool_]
 MOST_PIXELS = 1 << 28
@@ -82,6 +81,8 @@ def mask_in_box(detail: Mapping[str, Any], corners: Sequence[float]) -> Mask | N
         detail: A label's detail, with `mask` or `rings`.
         corners: Its box in pixels.
     """
+    from skimage.draw import polygon2mask
+
     left, top, right, bottom = corners
     width, height = max(1, round(right - left)), max(1, round(bottom - top))
     if "mask" in detail:

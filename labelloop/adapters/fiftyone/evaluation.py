@@ -18,16 +18,40 @@ def show_predictions(
 
 
 def show_evaluation(loop: LoopDataset, iteration: str, sample_ids: Sequence[str], iou: float) -> pd.DataFrame:
-    """Match predictions with labels for the App; returns sample_id, tp, fp, fn as FiftyOne counts them."""
-    key = eval_key(iteration)
+    """Match predictions with labels for the App; returns sample_id, tp, fp, fn as FiftyOne counts them.
+
+    FiftyOne matches, and keeps the evaluation under its key. What it found is written here, in bulk: by itself it saves
+    image by image, and that took longer than all the rest.
+    """
+    key, truth, found = eval_key(iteration), str(Field.HUMAN_LABELS), predictions_field(iteration)
     if key in loop.dataset.list_evaluations():
         loop.dataset.delete_evaluation(key)
     view = loop.view_of(sample_ids)
-    view.evaluate_detections(
-        predictions_field(iteration), gt_field=Field.HUMAN_LABELS, eval_key=key, iou=iou, progress=False
-    )
-    columns = view.values([Field.SAMPLE_ID, f"{key}_tp", f"{key}_fp", f"{key}_fn"])
-    return pd.DataFrame(dict(zip(["sample_id", "tp", "fp", "fn"], columns, strict=True)))
+    results = view.evaluate_detections(found, gt_field=truth, iou=iou, progress=False)
+    method = results.config.build()
+    method.register_run(view, key)
+    method.register_samples(view, key)
+    pairs = list(zip(results.ytrue_ids, results.ypred_ids, results.ious, strict=True))
+    tp, fn = _write_matches(view, key, truth, {true: (other, at) for true, other, at in pairs if other}, "fn")
+    _, fp = _write_matches(view, key, found, {other: (true, at) for true, other, at in pairs if true}, "fp")
+    for outcome, counts in (("tp", tp), ("fp", fp), ("fn", fn)):
+        view.set_values(f"{key}_{outcome}", counts)
+    method.save_run_results(view, key, results)
+    method.add_fields_to_sidebar_group(view, key, omit_fields=(found, truth))
+    return pd.DataFrame({"sample_id": view.values(Field.SAMPLE_ID), "tp": tp, "fp": fp, "fn": fn})
+
+
+def _write_matches(
+    view: Any, key: str, field: str, matched: Mapping[str, tuple[str, float]], unmatched: str
+) -> tuple[list[int], list[int]]:
+    """Tell each object what it was matched with; returns how many of each image were, and how many were not."""
+    objects = f"{field}.detections"
+    ids: list[list[str]] = [own or [] for own in view.values(f"{objects}.id")]
+    view.set_values(f"{objects}.{key}", [["tp" if one in matched else unmatched for one in own] for own in ids])
+    view.set_values(f"{objects}.{key}_id", [[matched.get(one, ("", None))[0] for one in own] for own in ids])
+    view.set_values(f"{objects}.{key}_iou", [[matched.get(one, ("", None))[1] for one in own] for own in ids])
+    hits = [sum(one in matched for one in own) for own in ids]
+    return hits, [len(own) - hit for own, hit in zip(ids, hits, strict=True)]
 
 
 def show_failures(loop: LoopDataset, iteration: str, failures: Mapping[str, Sequence[str]]) -> None:

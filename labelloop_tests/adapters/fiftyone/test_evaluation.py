@@ -13,6 +13,7 @@ FIRST = predictions(("s0", "cat", 12, 12, 100, 100, 0.9), ("s2", "dog", 5, 5, 50
 SECOND = predictions(
     ("s0", "cat", 10, 10, 100, 100, 0.9), ("s0", "dog", 200, 200, 300, 300, 0.9), ("s1", "dog", 10, 10, 100, 100, 0.9)
 )
+OBJECTS = (Field.HUMAN_LABELS, "predictions_v0")
 
 
 @pytest.fixture
@@ -45,6 +46,18 @@ def test_hits_and_misses_are_counted_by_image(labelled):
     assert evaluated(labelled, "v0", predictions()) == {"s0": (0, 0, 2), "s1": (0, 0, 1), "s2": (0, 0, 0)}
     assert evaluated(labelled, "v1", FIRST) == {"s0": (1, 0, 1), "s1": (0, 0, 1), "s2": (0, 1, 0)}
     assert evaluated(labelled, "v2", SECOND) == {"s0": (2, 0, 0), "s1": (0, 1, 1), "s2": (0, 0, 0)}
+
+
+def test_what_is_stored_is_what_fiftyone_stores_by_itself(labelled):
+    evaluated(labelled, "v0", SECOND)
+    dataset = labelled.dataset
+    objects = [f"{field}.detections.eval_v0{end}" for field in OBJECTS for end in ("", "_id", "_iou")]
+    ours = dataset.values(objects), dataset.load_evaluation_results("eval_v0").metrics()
+    dataset.delete_evaluation("eval_v0")
+    labelled.view_of(VAL).evaluate_detections(
+        "predictions_v0", gt_field=Field.HUMAN_LABELS, eval_key="eval_v0", iou=0.5, progress=False
+    )
+    assert ours == (dataset.values(objects), dataset.load_evaluation_results("eval_v0").metrics())
 
 
 def test_an_earlier_evaluation_still_works_after_a_later_one(labelled):
