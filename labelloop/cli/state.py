@@ -14,7 +14,7 @@ from labelloop.core.decision import Act, Decision
 from labelloop.core.errors import CvatUnreachableError, DatabaseError, LabelloopError
 from labelloop.core.summary import Turn
 from labelloop.core.vocabulary import HOLDOUT, TEST, Split
-from labelloop.core.waiting import Batch, after_annotation, before_annotation
+from labelloop.core.waiting import Batch, before_annotation
 from labelloop.resources.app import batches
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.final import history, newest, reported
@@ -22,7 +22,7 @@ from labelloop.resources.history import stop_sentence, turns
 from labelloop.resources.pool import remaining_pool
 from labelloop.resources.project import Project
 from labelloop.resources.runs import PARTITION_TAG, RunLog, report_dead_runs
-from labelloop.sensors.looking import Looked, Seen, is_scorable, look_at_batches, look_at_loop, todays_yardstick
+from labelloop.sensors.looking import Looked, Seen, after_looking, look_at_batches, look_at_loop
 
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
@@ -206,12 +206,7 @@ def _as_taken(batch: Batch) -> Batch:
 def _decide(now: Project, asked: Looked | str, instance: dg.DagsterInstance) -> list[Decision]:
     """What the sensors would decide at this moment."""
     runs = RunLog(instance, now.home)
-    after = []
-    if not isinstance(asked, str):
-        after = after_annotation(
-            asked.iterations, asked.holdout, scorable=is_scorable(now), runs=runs, relabels=asked.relabels,
-            yardstick=todays_yardstick(now),
-        )  # fmt: skip
+    after = [] if isinstance(asked, str) else after_looking(now, asked, runs)
     return [*after, *before_annotation(look_at_loop(now), runs)]
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 import dagster as dg
 
 from labelloop.core.decision import Decision, Runs
-from labelloop.core.waiting import after_annotation
 from labelloop.jobs import label_loop, score_again, take_batch, take_holdout, take_relabel
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project, ProjectResource
-from labelloop.sensors.looking import Seen, is_scorable, look_at_batches, todays_yardstick
+from labelloop.sensors.looking import Seen, after_looking, look_at_batches
 from labelloop.sensors.tick import interval, tick
 
 
@@ -31,10 +30,6 @@ def cvat_tasks_completed(
     def look(now: Project, runs: Runs) -> tuple[list[Decision], str]:
         seen = Seen.of(context.cursor)
         found = look_at_batches(now, cvat, seen)
-        decisions = after_annotation(
-            found.iterations, found.holdout, scorable=is_scorable(now), runs=runs, relabels=found.relabels,
-            yardstick=todays_yardstick(now),
-        )  # fmt: skip
-        return decisions, seen.cursor()
+        return after_looking(now, found, runs), seen.cursor()
 
     return tick(context, project, look)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.core.annotation import TaskProgress, content_hash
+from labelloop.core.decision import Decision, Runs
 from labelloop.core.vocabulary import HOLDOUT, Split, is_by_split, next_iteration
-from labelloop.core.waiting import Batch, Loop
+from labelloop.core.waiting import Batch, Loop, after_annotation
 from labelloop.resources import app, relabelling
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.holdout import unsent_holdout
@@ -149,9 +150,13 @@ def is_scorable(now: Project) -> bool:
     return set(now.ledger.in_split(Split.VAL)) <= set(labelled(now, []).reviewed)
 
 
-def todays_yardstick(now: Project) -> str:
-    """What val is today; empty before it has labels."""
-    return yardstick(measure(now)) if is_scorable(now) else ""
+def after_looking(now: Project, found: Looked, runs: Runs) -> list[Decision]:
+    """What to do with the finished tasks that were found, and with models that another val was measured by."""
+    scorable = is_scorable(now)
+    return after_annotation(
+        found.iterations, found.holdout, scorable=scorable, runs=runs, relabels=found.relabels,
+        yardstick=yardstick(measure(now)) if scorable else "",
+    )  # fmt: skip
 
 
 def _to_relabel(now: Project) -> str:
