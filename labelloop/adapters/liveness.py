@@ -33,6 +33,11 @@ def is_gone(told: str) -> bool:
         return True
 
 
+def is_alive(told: str) -> bool:
+    """Whether a process told by `identity` certainly runs: on this machine, and nothing speaks against it."""
+    return told.rpartition(":")[0].rpartition(":")[0] == platform.node() and not is_gone(told)
+
+
 def _started(process: psutil.Process) -> float:
     booted = psutil.boot_time()  # asked first: psutil reckons the start of a process from what it knows of this
     return process.create_time() - booted

@@ -8,7 +8,7 @@ import dagster as dg
 
 from labelloop.adapters.files import locks
 from labelloop.adapters.files.home import Home
-from labelloop.adapters.liveness import identity, is_gone
+from labelloop.adapters.liveness import identity, is_alive, is_gone
 from labelloop.core.decision import Outcome, PastRun
 from labelloop.core.vocabulary import STEPS, UNPARTITIONED, JobName
 
@@ -28,6 +28,8 @@ OUTCOMES = {
     dg.DagsterRunStatus.FAILURE: Outcome.FAILED,
     dg.DagsterRunStatus.CANCELED: Outcome.CANCELLED,
 }
+STILL_GOING = "at work, though Dagster calls it failed"
+FAILED_STEP = "FAILURE"
 LOOKED_BACK = 20  # ended runs of one job and batch
 # Dagster itself gives a run three minutes to start; one that a terminal began has nobody to watch it.
 LONGEST_START = timedelta(minutes=5)
@@ -44,7 +46,8 @@ class RunLog:
         """Who is at this work, in words; any run of an iteration is at all of it."""
         for run in self._unfinished:
             if run.job_name == job if batch in UNPARTITIONED else run.tags.get(PARTITION_TAG) == batch:
-                return f"run {run.run_id[:8]} of {run.job_name} is {run.status.value.lower()}"
+                stands = STILL_GOING if run.status in OUTCOMES else run.status.value.lower()
+                return f"run {run.run_id[:8]} of {run.job_name} is {stands}"
         for step in STEPS[job]:
             path = self._home.lock(stage_lock(step, batch))
             if locks.is_held(path):
@@ -72,7 +75,20 @@ class RunLog:
 
     @cached_property
     def _unfinished(self) -> Sequence[dg.DagsterRun]:
-        return self._instance.get_runs(dg.RunsFilter(statuses=[*WAITING, *BEGUN]))
+        failed = self._instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]), limit=LOOKED_BACK)
+        going_on = [run for run in failed if self._goes_on(run)]
+        return [*self._instance.get_runs(dg.RunsFilter(statuses=[*WAITING, *BEGUN])), *going_on]
+
+    def _goes_on(self, run: dg.DagsterRun) -> bool:
+        """Whether a run that is called failed works on all the same.
+
+        Two daemons may start one run at the same moment. Of its two processes one steps back, and Dagster takes its end
+        for that of the run.
+        """
+        if not is_alive(run.tags.get(PROCESS_TAG, "")):
+            return False
+        steps = self._instance.get_run_step_stats(run.run_id)
+        return bool(steps) and not any(step.status and step.status.value == FAILED_STEP for step in steps)
 
 
 def stage_lock(step: str, batch: str = "") -> str:

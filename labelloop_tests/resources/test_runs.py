@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.events import StepSuccessData
+from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
@@ -56,6 +57,12 @@ def add(instance, status=NOW.STARTED, job="label_loop", batch="v0", **tags):
     place = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="labelloop.definitions"), location_name="here")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(place, "__repository__"), job)
     return instance.create_run_for_job(definition, tags=tags, status=status, remote_job_origin=origin)
+
+
+def step_event(kind: str) -> dg.DagsterEvent:
+    """What Dagster writes when a step begins, ends or fails."""
+    data = {"STEP_SUCCESS": StepSuccessData(1.0), "STEP_FAILURE": StepFailureData(None, None)}.get(kind)
+    return dg.DagsterEvent(kind, "label_loop", step_key="nothing", event_specific_data=data)
 
 
 def status_of(instance, run):
@@ -151,6 +158,30 @@ def test_a_run_that_has_ended_is_at_nothing(instance, home, status) -> None:
     assert RunLog(instance, home).busy(JobName.LABEL_LOOP, "v0") == ""
 
 
+@pytest.mark.parametrize(
+    ("events", "process", "goes_on"),
+    [
+        (["STEP_START"], "here", True),
+        (["STEP_START", "STEP_SUCCESS"], "here", True),
+        (["STEP_START"], "gone", False),
+        (["STEP_START"], "elsewhere", False),
+        (["STEP_START", "STEP_FAILURE"], "here", False),
+        ([], "here", False),
+    ],
+    ids=["in a step", "between two", "process gone", "another machine", "failed by itself", "never began"],
+)
+def test_a_run_that_two_daemons_started_goes_on_though_it_is_called_failed(
+    instance, home, gone, events, process, goes_on
+) -> None:
+    told = {"here": identity(), "gone": gone, "elsewhere": f"elsewhere:{identity().split(':', 1)[1]}"}[process]
+    run = add(instance, **{PROCESS_TAG: told})
+    for event in events:
+        instance.report_dagster_event(step_event(event), run.run_id)
+    instance.report_run_failed(run, "The other of its processes has ended.")
+    busy = RunLog(instance, home).busy(JobName.LABEL_LOOP, "v0")
+    assert busy == (f"run {run.run_id[:8]} of label_loop is at work, though Dagster calls it failed" if goes_on else "")
+
+
 def test_work_of_no_iteration_is_known_by_its_job(instance, home) -> None:
     add(instance, job="take_holdout", batch="")
     assert RunLog(instance, home).busy(JobName.TAKE_HOLDOUT, HOLDOUT)
@@ -198,9 +229,7 @@ def test_what_was_tried_is_told_newest_first_for_one_job_and_batch(instance, hom
 def test_a_run_that_failed_in_the_middle_of_a_step_was_killed(instance, home, gone, events, outcome) -> None:
     run = add(instance, **{PROCESS_TAG: gone})
     for event in events:
-        data = StepSuccessData(1.0) if event == "STEP_SUCCESS" else None
-        told = dg.DagsterEvent(event, "label_loop", step_key="nothing", event_specific_data=data)
-        instance.report_dagster_event(told, run.run_id)
+        instance.report_dagster_event(step_event(event), run.run_id)
     assert len(report_dead_runs(instance)) == 1
     (past,) = RunLog(instance, home).past(JobName.LABEL_LOOP, "v0")
     assert past.outcome is outcome
