@@ -89,6 +89,11 @@ def sample_id(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:SAMPLE_ID_LENGTH]
 
 
+def is_as_registered(path: Path, expected: str) -> bool:
+    """Whether a file still has the content that gave its sample this id."""
+    return sample_id(path.read_bytes()) == expected
+
+
 def _set_aside(file: ImageFile, reason: Quarantine, detail: str = "") -> ImageFile:
     return ImageFile(file.path, file.bytes, file.mtime_ns, reason=reason, detail=detail)
 

@@ -33,6 +33,8 @@ class TaskSpec:
     images: tuple[UploadImage, ...]
     segment_size: int
     image_quality: int
+    overlap: int = 0  # images that a job shares with the one before it
+    sorting: str = "predefined"  # the order of `images`; or natural, lexicographical, random
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ import dagster as dg
 import pandas as pd
 
 from labelloop.adapters import dagster_servers, sandbox_server
-from labelloop.adapters.cvat import access, client, names, projects, pull, push
+from labelloop.adapters.cvat import access, assign, client, names, projects, pull, push
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import TaskContent, TaskProgress, TaskSpec, UploadImage, content_hash
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.schema import Schema
-from labelloop.core.vocabulary import SUBSETS, TEST, Split, is_by_split
-from labelloop.resources import app
+from labelloop.core.vocabulary import TEST, Split, is_by_split
+from labelloop.resources import app, outgoing
 from labelloop.resources.project import Project
 
 MEBIBYTE = 1 << 20
@@ -59,27 +59,31 @@ class CvatResource(dg.ConfigurableResource):
 
         Raises:
             ConfigError: If the server is not the sandbox and `annotation.push` is false.
-            CvatError: If a task does not hold what was sent.
+            MissingStateError: If an image is gone or damaged, or CVAT would not take it; nothing was sent then.
+            CvatError: If a task does not hold what was sent, or the labels of the project or the assignees are others.
         """
         if app.is_in_app(project, batch):
             return app.send(project, batch, manifest, log)
         _require_permission(project, len(manifest))
+        outgoing.refuse_unfit(project, batch, manifest["sample_id"])
+        specs, schema = _task_specs(project, batch, manifest), project.ledger.schema()
         server = self.server(project)
-        schema = project.ledger.schema()
+        assignees = assign.find_users(server, project.settings.annotation.assignees)
         destination = projects.find_or_create_project(
             server,
             project.settings.project_name,
-            schema.classes,
+            outgoing.label_specs(project),
             renamed=schema.renamed,
-            tracker=_tracker(project),
+            tracker=project.settings.annotation.bug_tracker or _tracker(project),
             owner=project.uuid,
         )
-        before = _versions_before(project, batch)
-        specs = _task_specs(project, batch, manifest)
+        before, turn = _versions_before(project, batch), outgoing.first_turn(batch)
         tasks = []
         for number, spec in enumerate(specs, start=1):
             log(f"task {number} of {len(specs)}: {len(spec.images)} images")
             ref = push.push_task(server, destination, spec)
+            if assignees:
+                turn += assign.assign_jobs(server, ref.task_id, assignees, turn)
             samples = {image.upload_name: image.sample_id for image in spec.images}
             record: dict = {"task_id": ref.task_id, "name": ref.name, "url": ref.url, "key": ref.key}
             record["subset"], record["frames"] = spec.subset, samples
@@ -179,10 +183,12 @@ def _task_specs(project: Project, batch: str, manifest: pd.DataFrame) -> list[Ta
             TaskSpec(
                 key=f"{project.uuid}/{content_hash([batch, [image.sample_id for image in part]])}",
                 name=title if len(parts) == 1 else f"{title} part {number}",
-                subset=SUBSETS[split],
+                subset=outgoing.subset_of(project, split),
                 images=tuple(part),
                 segment_size=settings.segment_size,
                 image_quality=settings.image_quality,
+                overlap=settings.overlap,
+                sorting=settings.sorting,
             )
             for number, part in enumerate(parts, start=1)
         ]

@@ -56,7 +56,7 @@ class AnnotatedTask:
 
 def annotate_open_tasks(
     server: CvatServer,
-    project_name: str,
+    project_name: str | int,
     truth: HiddenTruth,
     rates: AnnotatorSettings,
     seed: int,
@@ -69,7 +69,7 @@ def annotate_open_tasks(
 
     Args:
         server: The connection.
-        project_name: Name of the project.
+        project_name: Name or id of the project.
         truth: The hidden labels.
         rates: Shares of boxes that go wrong.
         seed: Seed of the errors.

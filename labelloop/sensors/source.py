@@ -33,6 +33,7 @@ def _decide(now: Project, cvat: CvatResource, runs: Runs) -> Decision:
     if not name:
         return wait("annotation.pull_project is empty: there is no CVAT project to pull from")
     server = cvat.watched(now)
-    finished = finished_tasks(server, find_project(server, name).id)
+    source = find_project(server, name)
+    finished = finished_tasks(server, source.id)
     taken = (now.ledger.read_or_none("pulled", SOURCE) or {"updated": {}})["updated"]
-    return after_pull(name, {str(task.task_id): task.updated for task in finished}, taken, runs)
+    return after_pull(source.name, {str(task.task_id): task.updated for task in finished}, taken, runs)

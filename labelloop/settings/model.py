@@ -1,16 +1,22 @@
 """What a project can set: `labelloop.yaml`, validated, with every default in one place and a sentence for each key."""
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from labelloop.settings.embedding import EmbeddingSettings, ZcoreSettings
+from labelloop.settings.labels import MOST_CHARACTERS, LabelSettings
 from labelloop.settings.learning import CheckSettings, EvaluateSettings, MineSettings, StopSettings, TrainSettings
 from labelloop.settings.section import Section
 
 SOURCE_TYPES = Literal[
     "folder", "voc", "coco", "yolo", "cvat_xml", "fiftyone_dataset", "fiftyone_zoo", "tags", "none"
 ]  # fmt: skip
+
+
+# A bare number in the file is an id; a name made of digits is put in quotes.
+CvatProject = str | Annotated[int, Field(strict=True, ge=1)]
 
 
 class SourceSettings(Section):
@@ -63,12 +69,42 @@ class AnnotationSettings(Section):
         False,
         description="May labelloop write to a CVAT that is not its own sandbox? Nothing is sent before this is true.",
     )
-    project: str = Field(
-        "", description="CVAT project of the loop, found or created by this name; empty: the name of the project here."
+    project: CvatProject = Field(
+        "",
+        description="CVAT project of the loop, found or created by this name; empty: the name of the project here. "
+        "A number without quotes is the id of a project that is there.",
     )
-    pull_project: str = Field("", description="CVAT project whose finished tasks cvat_pull brings in; empty: none.")
+    pull_project: CvatProject = Field(
+        "", description="CVAT project, by name or id, whose finished tasks cvat_pull brings in; empty: none."
+    )
     organization: str = Field("", description="Slug of the CVAT organization; empty: your personal space.")
+    bug_tracker: str = Field(
+        "",
+        max_length=1900,
+        pattern=r"^(https?://\S+)?$",
+        description="Address that a new CVAT project links to as its issue tracker; empty: none.",
+    )
+    labels: dict[str, LabelSettings] = Field(
+        default_factory=dict,
+        description="What CVAT is to know of a label beside its name, by class or image class: color, type, "
+        "attributes. Missing ones are added to a project that is there; one that differs is an error.",
+    )
+    subsets: dict[Literal["pool", "val", "golden", "test"], str] = Field(
+        default_factory=dict,
+        description="Other names for the subsets of CVAT, by split; those left out: Train, Validation, Golden, Test.",
+    )
+    assignees: list[str] = Field(
+        default_factory=list,
+        description="CVAT users who are given the jobs of a batch in turn. A job that was ever given to somebody, or "
+        "begun, is left alone.",
+    )
     segment_size: int = Field(50, ge=0, description="Images in one CVAT job; 0: one job for each task.")
+    overlap: int = Field(
+        0, ge=0, description="Images that a CVAT job shares with the one before it; at most half of segment_size."
+    )
+    sorting: Literal["predefined", "natural", "lexicographical", "random"] = Field(
+        "predefined", description="Order of the images in a CVAT task; predefined: the most valuable first."
+    )
     max_task_images: int = Field(
         1000, ge=1, description="Images in one CVAT task; a larger batch becomes several tasks."
     )
@@ -76,6 +112,17 @@ class AnnotationSettings(Section):
     image_quality: int = Field(
         95, ge=1, le=100, description="JPEG quality of the pictures annotators see; originals stay untouched."
     )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "AnnotationSettings":
+        if self.overlap > self.segment_size // 2:
+            raise ValueError(f"overlap {self.overlap} is more than half of segment_size {self.segment_size}")
+        if len(set(self.assignees)) < len(self.assignees) or not all(self.assignees):
+            raise ValueError("assignees must be unique and not empty")
+        bad = [name for name in self.subsets.values() if not 0 < len(name) <= MOST_CHARACTERS]
+        if bad or len(set(self.subsets.values())) < len(self.subsets):
+            raise ValueError(f"subsets must have different names of 1 to {MOST_CHARACTERS} characters")
+        return self
 
 
 class SplitSettings(Section):
@@ -96,47 +143,6 @@ class SplitSettings(Section):
     duplicate_distance: int = Field(
         6, ge=0, le=16, description="Images whose 64-bit dHash differs in at most this many bits stay in one split."
     )
-
-
-class EmbeddingSettings(Section):
-    """How an image becomes a vector."""
-
-    provider: Literal["hog_hsv", "yolo", "fiftyone_zoo", "torch", "timm"] = Field(
-        "hog_hsv",
-        description="hog_hsv: gradients and colours, no model, no download. yolo: a YOLO checkpoint. fiftyone_zoo: "
-        "a model of FiftyOne's zoo. torch: a TorchScript file. timm: an architecture with weights from a file.",
-    )
-    model: str = Field(
-        "", description="yolo: checkpoint (.pt); torch: TorchScript file; fiftyone_zoo, timm: name of the model."
-    )
-    weights: str = Field("", description="timm: its weights, safetensors or a state dict (.pth).")
-    imgsz: int = Field(224, ge=32, description="yolo, torch: side of the square image the network sees, in pixels.")
-    normalize: Literal["imagenet", "none"] = Field(
-        "imagenet", description="torch: pixels by the mean and deviation of ImageNet, or plainly from 0 to 1."
-    )
-    batch_size: int = Field(32, ge=1, description="Images in one pass of a network.")
-    device: str = Field("auto", description="auto, cpu, mps, 0 …")
-
-    @model_validator(mode="after")
-    def _complete(self) -> "EmbeddingSettings":
-        for key, needed_by in (("model", ("yolo", "fiftyone_zoo", "torch", "timm")), ("weights", ("timm",))):
-            if self.provider in needed_by and not getattr(self, key):
-                raise ValueError(f"provider {self.provider} needs embeddings.{key}")
-        return self
-
-    @property
-    def recipe(self) -> dict[str, str | int]:
-        """What decides the vectors; how fast they come does not."""
-        return self.model_dump(exclude={"batch_size", "device"})
-
-
-class ZcoreSettings(Section):
-    """ZCore: coverage against redundancy, from embeddings alone (Griffin et al. 2024)."""
-
-    n_sample: int = Field(10_000, ge=1, description="Random points of embedding space whose nearest image is rewarded.")
-    sample_dim: int = Field(2, ge=1, description="Dimensions of embedding space each point is drawn in.")
-    redund_nn: int = Field(100, ge=1, description="Neighbours of a rewarded image that are penalised.")
-    redund_exp: int = Field(4, ge=1, description="Exponent by which the penalty falls with distance.")
 
 
 class BatchSettings(Section):
@@ -273,6 +279,6 @@ class Settings(Section):
         return 0 if self.in_app else self.batch.golden_per_batch
 
     @property
-    def project_name(self) -> str:
-        """Name of the CVAT project of the loop."""
+    def project_name(self) -> str | int:
+        """Name of the CVAT project of the loop, or its id."""
         return self.annotation.project or self.name

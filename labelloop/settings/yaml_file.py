@@ -4,7 +4,7 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -73,10 +73,12 @@ def _render_section(section: Section, indent: str) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A list of sections as mappings of what they change."""
-    if not isinstance(value, list):
-        return value
-    return [item.model_dump(exclude_defaults=True) if isinstance(item, Section) else item for item in value]
+    """Sections in a list or under names of their own as mappings of what they change."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, Section) else value
 
 
 def _flow(value: Any) -> str:
@@ -104,11 +106,14 @@ def _explain(item: Any) -> str:
 
 def _keys_at(path: list[str]) -> list[str]:
     model: type[BaseModel] = Settings
-    for part in path:
+    parts = iter(path)
+    for part in parts:
         if part.isdigit():  # a place in a list, whose items are sections
             continue
         annotation = model.model_fields[part].annotation
-        annotation = next(iter(get_args(annotation)), annotation)
+        if get_origin(annotation) is dict:
+            next(parts, None)  # a name of its own, whose value is a section
+        annotation = next(reversed(get_args(annotation)), annotation)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

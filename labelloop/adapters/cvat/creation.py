@@ -46,11 +46,9 @@ def send_images(server: CvatServer, task_id: int, spec: TaskSpec, on_progress: O
         sent += len(part)
         if on_progress is not None:
             on_progress(sent, len(spec.images))
-    body = {
-        "image_quality": spec.image_quality,
-        "sorting_method": "predefined",
-        "upload_file_order": [image.upload_name for image in spec.images],
-    }
+    body: dict[str, Any] = {"image_quality": spec.image_quality, "sorting_method": spec.sorting}
+    if spec.sorting == "predefined":
+        body["upload_file_order"] = [image.upload_name for image in spec.images]
     server.finish_upload(path, doing, body)
 
 

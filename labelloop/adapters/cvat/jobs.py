@@ -12,7 +12,10 @@ ANNOTATION_JOB = "annotation"  # the others are ground truth and consensus repli
 
 @dataclass(frozen=True)
 class Job:
-    """A job of a task: the frames `start_frame` to `stop_frame`, both included."""
+    """A job of a task: the frames `start_frame` to `stop_frame`, both included.
+
+    `ever_assigned` is whether it was given to somebody, also where it was taken from them since.
+    """
 
     job_id: int
     task_id: int
@@ -22,6 +25,7 @@ class Job:
     start_frame: int
     stop_frame: int
     updated: str
+    ever_assigned: bool = False
 
     @property
     def completed(self) -> bool:
@@ -131,4 +135,5 @@ def _job(raw: Mapping[str, Any]) -> Job:
         start_frame=int(raw["start_frame"]),
         stop_frame=int(raw["stop_frame"]),
         updated=str(raw.get("updated_date", "")),
+        ever_assigned=bool(raw.get("assignee") or raw.get("assignee_updated_date")),
     )

@@ -1,11 +1,13 @@
-"""Projects of a CVAT server, found by name or created, with the classes of the schema as labels."""
+"""Projects of a CVAT server, found by name or id or created, with the classes of the schema as labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labelloop.adapters.cvat import labels
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.core.errors import CvatError, CvatUnreachableError
+from labelloop.core.label_spec import LabelSpec
 
 MOST_NAMES = 20
 OWNER_MARK = "labelloop-project:"  # before the identity of the data set, in the project's tracker field
@@ -23,50 +25,54 @@ class ProjectRef:
 
 def find_or_create_project(
     server: CvatServer,
-    name: str,
-    classes: Sequence[str],
+    name: str | int,
+    classes: Sequence[str | LabelSpec],
     *,
     renamed: Mapping[str, str] | None = None,
     tracker: str = "",
     owner: str = "",
 ) -> ProjectRef:
-    """The project of this exact name, with a label for each class; made when there is none.
+    """The project of this exact name or id, with a label for each class; made when there is none of that name.
 
-    Labels that are missing are added. A class that was renamed keeps its label, with all annotations, under the new
-    name; where both names are there already, both stay. None is ever removed: CVAT deletes the annotations with it.
+    Labels and attributes that are missing are added. A class that was renamed keeps its label, with all annotations,
+    under the new name; where both names are there already, both stay. None is ever removed: CVAT deletes the
+    annotations with it. Colours of labels that are there stay as people set them.
 
     Args:
         server: The connection.
-        name: Name of the project, at most 256 characters.
-        classes: Names of the labels, in the order of their class ids.
+        name: Name of the project, at most 256 characters; a number is the id of one that exists.
+        classes: The labels, in the order of their class ids.
         tracker: Address that a new project links to as its issue tracker.
         renamed: Today's name by former name.
         owner: Who makes the project; it is told on the server, and one that somebody else made is not touched.
 
     Raises:
-        CvatError: If several projects bear the name, somebody else made it, or the server refuses.
+        CvatError: If several projects bear the name, none has the id, somebody else made it, a label or attribute
+            there is of another kind, or the server refuses.
     """
-    found = _by_name(server, name)
+    wanted = [LabelSpec(each) if isinstance(each, str) else each for each in classes]
+    found = _found(server, name)
     if found is None:
-        found = _create(server, name, classes, tracker, owner)
+        found = _create(server, str(name), wanted, tracker, owner)
     _refuse_of_others(server, found, owner)
-    project = _reference(server, found)
-    changes = _missing(project, classes, renamed or {})
+    there = _labels(server, found)
+    changes = labels.changes(str(found["name"]), there, wanted, renamed or {})
     if changes:
-        server.write("PATCH", f"/api/projects/{project.id}", f"adding labels to project '{name}'", {"labels": changes})
-        project = _reference(server, found)
-    return project
+        doing = f"adding labels to project '{found['name']}'"
+        server.write("PATCH", f"/api/projects/{found['id']}", doing, {"labels": changes})
+        there = _labels(server, found)
+    return _reference(server, found, there)
 
 
-def find_project(server: CvatServer, name: str) -> ProjectRef:
-    """The project of this exact name.
+def find_project(server: CvatServer, name: str | int) -> ProjectRef:
+    """The project of this exact name, or of this id where it is a number.
 
     Raises:
         CvatError: If there is none (the message lists those there are) or several.
     """
-    found = _by_name(server, name)
-    if found is not None:
-        return _reference(server, found)
+    project = look_for_project(server, name)
+    if project is not None:
+        return project
     names = sorted({str(project["name"]) for project in server.list_all("/api/projects", "listing the projects")})
     shown = ", ".join(f"'{other}'" for other in names[:MOST_NAMES]) or "none"
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
@@ -76,27 +82,40 @@ def find_project(server: CvatServer, name: str) -> ProjectRef:
     )
 
 
-def look_for_project(server: CvatServer, name: str) -> ProjectRef | None:
+def look_for_project(server: CvatServer, name: str | int) -> ProjectRef | None:
     """The project of this exact name, or None when there is none.
 
     Raises:
-        CvatError: If there are several.
+        CvatError: If there are several, or none of an id.
     """
-    found = _by_name(server, name)
-    return None if found is None else _reference(server, found)
+    found = _found(server, name)
+    return None if found is None else _reference(server, found, _labels(server, found))
 
 
 def project_by_id(server: CvatServer, number: int) -> ProjectRef:
     """The project with this id.
 
     Raises:
-        CvatError: If there is none.
+        CvatError: If there is none (the message lists those there are).
     """
+    return find_project(server, number)
+
+
+def _found(server: CvatServer, name: str | int) -> dict[str, Any] | None:
+    return _by_id(server, name) if isinstance(name, int) else _by_name(server, name)
+
+
+def _by_id(server: CvatServer, number: int) -> dict[str, Any]:
     listed = server.list_all("/api/projects", f"looking for project {number}")
     found = [project for project in listed if project["id"] == number]
-    if not found:
-        raise CvatError(f"CVAT at {server.url} has no project {number}", "Correct the address.")
-    return _reference(server, found[0])
+    if found:
+        return found[0]
+    numbers = ", ".join(f"{project['id']} '{project['name']}'" for project in listed[:MOST_NAMES]) or "none"
+    more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
+    raise CvatError(
+        f"CVAT at {server.url} has no project {number}; there are: {numbers}{more}",
+        "Correct the number, or check annotation.organization; a name made of digits is put in quotes.",
+    )
 
 
 def _by_name(server: CvatServer, name: str) -> dict[str, Any] | None:
@@ -111,19 +130,6 @@ def _by_name(server: CvatServer, name: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def _missing(project: ProjectRef, classes: Sequence[str], renamed: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Labels to add, and those whose class has another name now, as CVAT takes them."""
-    changes: list[dict[str, Any]] = []
-    for label in classes:
-        former = [old for old, new in renamed.items() if new == label and old in project.label_ids]
-        if label in project.label_ids:
-            continue
-        changes.append(
-            {"id": project.label_ids[former[0]], "name": label} if former else {"name": label, "attributes": []}
-        )
-    return changes
-
-
 def _refuse_of_others(server: CvatServer, project: Mapping[str, Any], owner: str) -> None:
     """Two projects of labelloop in one of CVAT would mix their classes and their open tasks."""
     mark = str(project.get("bug_tracker") or "")
@@ -136,8 +142,8 @@ def _refuse_of_others(server: CvatServer, project: Mapping[str, Any], owner: str
         )
 
 
-def _create(server: CvatServer, name: str, classes: Sequence[str], tracker: str, owner: str) -> dict[str, Any]:
-    body: dict[str, Any] = {"name": name, "labels": [{"name": label, "attributes": []} for label in classes]}
+def _create(server: CvatServer, name: str, wanted: Sequence[LabelSpec], tracker: str, owner: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"name": name, "labels": [labels.as_sent(spec) for spec in wanted]}
     body["bug_tracker"] = "#".join(filter(None, [tracker, owner and f"{OWNER_MARK}{owner}"]))
     try:
         created: dict[str, Any] = server.write("POST", "/api/projects", f"creating project '{name}'", body)
@@ -150,8 +156,13 @@ def _create(server: CvatServer, name: str, classes: Sequence[str], tracker: str,
     return created
 
 
-def _reference(server: CvatServer, project: Mapping[str, Any]) -> ProjectRef:
-    number, name = int(project["id"]), str(project["name"])
-    labels = server.list_all("/api/labels", f"reading the labels of project '{name}'", project_id=number)
-    ids = {str(label["name"]): int(label["id"]) for label in sorted(labels, key=lambda label: label["id"])}
-    return ProjectRef(number, name, f"{server.url}/projects/{number}", ids)
+def _labels(server: CvatServer, project: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Labels of a project, oldest first."""
+    doing = f"reading the labels of project '{project['name']}'"
+    return sorted(server.list_all("/api/labels", doing, project_id=project["id"]), key=lambda label: label["id"])
+
+
+def _reference(server: CvatServer, project: Mapping[str, Any], there: Sequence[Mapping[str, Any]]) -> ProjectRef:
+    number = int(project["id"])
+    ids = {str(label["name"]): int(label["id"]) for label in there}
+    return ProjectRef(number, str(project["name"]), f"{server.url}/projects/{number}", ids)

@@ -118,6 +118,8 @@ def _create(server: CvatServer, project: ProjectRef, spec: TaskSpec) -> int:
     }
     if spec.segment_size:
         body["segment_size"] = spec.segment_size
+    if spec.overlap:
+        body["overlap"] = spec.overlap
     try:
         return int(server.write("POST", "/api/tasks", f"creating task '{spec.name}'", body)["id"])
     except CvatUnreachableError:

@@ -44,20 +44,21 @@ def apply(store: Store, body: Row, **owner: Any) -> None:
 
 
 def change(store: Store, label: Row, item: Row) -> None:
-    """Rename or recolour a label; the id, and with it every annotation, stays."""
-    values: Row = {}
+    """Rename or recolour a label, or give it attributes; the id, and with it every annotation, stays.
+
+    A label that comes without a colour gets one of CVAT's own choice, whatever people had given it.
+    """
+    values: Row = {"color": validation.text(item, "color", most=8) if item.get("color") else _color_of(store, label)}
     if "name" in item:
         values["name"] = validation.text(item, "name", most=MOST_CHARACTERS, blank=False)
-    if item.get("color"):
-        values["color"] = validation.text(item, "color", most=8)
     if "type" in item:
         values["type"] = validation.choice(item, "type", TYPES, "any")
-    if values:
-        store.update("labels", label["id"], **values)
-    known = {spec["id"]: spec for spec in store.find("attributes", label_id=label["id"])}
+    store.update("labels", label["id"], **values)
+    known = store.find("attributes", label_id=label["id"])
     for spec in _listed(item, "attributes"):
-        if spec.get("id") in known:
-            store.update("attributes", spec["id"], **_attribute({**known[spec["id"]], **spec}))
+        same = [row for row in known if row["id"] == spec.get("id") or row["name"] == spec.get("name")]
+        if same:
+            store.update("attributes", same[0]["id"], **_changed_attribute(same[0], spec))
         else:
             store.insert("attributes", label_id=label["id"], **_attribute(spec))
 
@@ -106,12 +107,36 @@ def _attribute(spec: Row) -> Row:
     }
 
 
+def _changed_attribute(known: Row, spec: Row) -> Row:
+    """The columns of an attribute that is there: what people may have answered stays possible.
+
+    Raises:
+        Refusal: 400, when the way to answer changes or a choice goes away.
+    """
+    new = _attribute({**known, **spec})
+    for name in ("mutable", "input_type"):
+        if new[name] != known[name]:
+            raise invalid(f'Attribute field "{name}" cannot be changed')
+    if known["input_type"] in ("radio", "select") and not set(known["choices"]) <= set(new["choices"]):
+        raise invalid('Attribute field "values" can only be appended for radio and select attributes')
+    if known["input_type"] == "number" and new["choices"] != known["choices"]:
+        raise invalid('Attribute field "values" cannot be changed for number attributes')
+    return new
+
+
 def _listed(body: Row, name: str) -> list[Row]:
     """A field that is a list of objects, or nothing."""
     value: Any = body.get(name) or []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise bad_field(name, "Expected a list of items.")
     return value
+
+
+def _color_of(store: Store, label: Row) -> str:
+    """The colour that CVAT chooses for a label: the one it would have got when it was made."""
+    owner = "task_id" if label["project_id"] is None else "project_id"
+    before = [row for row in store.find("labels", **{owner: label[owner]}) if row["id"] < label["id"]]
+    return _color(len(before))
 
 
 def _color(count: int) -> str:

@@ -1,0 +1,84 @@
+"""What is settled before anything goes out to CVAT: labels, people, and images that it would not take."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from labelloop.adapters.images import is_as_registered
+from labelloop.core.errors import ConfigError, MissingStateError
+from labelloop.core.label_spec import LabelSpec
+from labelloop.core.vocabulary import ITERATION_PATTERN, SUBSETS, Split, iteration_number
+from labelloop.resources.project import Project
+
+MOST_SHOWN = 5
+MOST_PIXELS = 65_500  # of a side: CVAT shows annotators a JPEG
+
+
+def label_specs(project: Project) -> list[LabelSpec]:
+    """The labels of the CVAT project: every class, and the image classes that `annotation.labels` speaks of.
+
+    Raises:
+        ConfigError: If it speaks of something that is no class.
+    """
+    schema, described = project.ledger.schema(), project.settings.annotation.labels
+    known = {schema.current(name): settings.spec(schema.current(name)) for name, settings in described.items()}
+    extra = [name for name in project.settings.image_classes if name in known and name not in schema.classes]
+    strangers = sorted(known.keys() - {*schema.classes, *extra})
+    if strangers:
+        raise ConfigError(
+            f"annotation.labels describes {', '.join(strangers)}, which is no class of the project: "
+            f"{', '.join([*schema.classes, *project.settings.image_classes])}",
+            f"Correct it in {project.config}.",
+        )
+    return [known.get(name, LabelSpec(name)) for name in [*schema.classes, *extra]]
+
+
+def subset_of(project: Project, split: Split) -> str:
+    """Name of the CVAT subset for a split."""
+    own: dict[Any, str] = dict(project.settings.annotation.subsets)
+    return own.get(str(split), SUBSETS[split])
+
+
+def unfit_images(project: Project, sample_ids: Iterable[str]) -> dict[str, str]:
+    """Images that CVAT would not take, or that are not what they were when they were registered: reason by sample.
+
+    CVAT fails a whole task for one damaged image, and cannot be told to leave it out.
+    """
+    samples = project.ledger.samples().set_index("sample_id")
+    found = {}
+    for sample_id in sample_ids:
+        sample = samples.loc[sample_id]
+        path = project.home.locate(sample["path"])
+        if max(sample["width"], sample["height"]) > MOST_PIXELS:
+            size = f"{sample['width']} x {sample['height']} pixels"
+            found[sample_id] = f"{path} has {size}, and CVAT takes {MOST_PIXELS} on a side"
+        elif not path.is_file():
+            found[sample_id] = f"{path} is gone"
+        elif not is_as_registered(path, sample_id):
+            found[sample_id] = f"{path} is not what it was when it was registered"
+    return found
+
+
+def refuse_unfit(project: Project, batch: str, sample_ids: Iterable[str]) -> None:
+    """Refuse to send a batch with such images, before anything of it is on the server.
+
+    What was sent before is on the server, and is not looked at again.
+
+    Raises:
+        MissingStateError: If there are any; names the files.
+    """
+    tasks = (project.ledger.read_or_none("tasks", batch) or {"tasks": []})["tasks"]
+    sent = {sample_id for task in tasks for sample_id in task["frames"].values()}
+    unfit = unfit_images(project, [sample_id for sample_id in sample_ids if sample_id not in sent])
+    if unfit:
+        some = "; ".join(f"{reason} (sample {sample_id})" for sample_id, reason in list(unfit.items())[:MOST_SHOWN])
+        more = f"; and {len(unfit) - MOST_SHOWN} more" if len(unfit) > MOST_SHOWN else ""
+        raise MissingStateError(
+            f"{len(unfit)} images of {batch} cannot be sent, so nothing was: {some}{more}",
+            "Put the files back as they were; or `labelloop reset --from` that iteration, whose new batch leaves "
+            "them out.",
+        )
+
+
+def first_turn(batch: str) -> int:
+    """Whose turn it is with the first job of a batch: one further with each iteration."""
+    return iteration_number(batch) if ITERATION_PATTERN.fullmatch(batch) else 0

@@ -1,0 +1,48 @@
+"""Settings of the steps that look at all images at once: vectors, and scores made from them."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from labelloop.settings.section import Section
+
+
+class EmbeddingSettings(Section):
+    """How an image becomes a vector."""
+
+    provider: Literal["hog_hsv", "yolo", "fiftyone_zoo", "torch", "timm"] = Field(
+        "hog_hsv",
+        description="hog_hsv: gradients and colours, no model, no download. yolo: a YOLO checkpoint. fiftyone_zoo: "
+        "a model of FiftyOne's zoo. torch: a TorchScript file. timm: an architecture with weights from a file.",
+    )
+    model: str = Field(
+        "", description="yolo: checkpoint (.pt); torch: TorchScript file; fiftyone_zoo, timm: name of the model."
+    )
+    weights: str = Field("", description="timm: its weights, safetensors or a state dict (.pth).")
+    imgsz: int = Field(224, ge=32, description="yolo, torch: side of the square image the network sees, in pixels.")
+    normalize: Literal["imagenet", "none"] = Field(
+        "imagenet", description="torch: pixels by the mean and deviation of ImageNet, or plainly from 0 to 1."
+    )
+    batch_size: int = Field(32, ge=1, description="Images in one pass of a network.")
+    device: str = Field("auto", description="auto, cpu, mps, 0 …")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "EmbeddingSettings":
+        for key, needed_by in (("model", ("yolo", "fiftyone_zoo", "torch", "timm")), ("weights", ("timm",))):
+            if self.provider in needed_by and not getattr(self, key):
+                raise ValueError(f"provider {self.provider} needs embeddings.{key}")
+        return self
+
+    @property
+    def recipe(self) -> dict[str, str | int]:
+        """What decides the vectors; how fast they come does not."""
+        return self.model_dump(exclude={"batch_size", "device"})
+
+
+class ZcoreSettings(Section):
+    """ZCore: coverage against redundancy, from embeddings alone (Griffin et al. 2024)."""
+
+    n_sample: int = Field(10_000, ge=1, description="Random points of embedding space whose nearest image is rewarded.")
+    sample_dim: int = Field(2, ge=1, description="Dimensions of embedding space each point is drawn in.")
+    redund_nn: int = Field(100, ge=1, description="Neighbours of a rewarded image that are penalised.")
+    redund_exp: int = Field(4, ge=1, description="Exponent by which the penalty falls with distance.")
