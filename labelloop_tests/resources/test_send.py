@@ -1,0 +1,210 @@
+"""A whole batch on its way to CVAT: settings, people, damaged images, and a process that dies anywhere."""
+
+import contextlib
+import itertools
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from labelloop.adapters.cvat.access import CvatAccess, access_from_file
+from labelloop.adapters.cvat.client import CvatServer, connect
+from labelloop.adapters.cvat.jobs import jobs_of_task
+from labelloop.adapters.cvat.labels import read
+from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
+from labelloop.core.label_spec import AttributeSpec, LabelSpec
+from labelloop.resources import outgoing
+from labelloop.resources.project import Project
+from labelloop.sandbox.server.running import SandboxServer
+from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
+from labelloop_tests.sandbox.server.controls import Controls
+from labelloop_tests.sending import configure, project_to_send, send
+
+PEOPLE = ["kim", "lee"]
+NAMES = ["img10.png", "img2.png", "img1.png", "a.png"]
+CAT = {"color": "#ff0000", "type": "rectangle", "attributes": [{"name": "sure", "input": "checkbox"}]}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server with people, and an account that may do everything."""
+
+    access: CvatAccess
+    server: CvatServer
+
+    def listed(self, what: str, **query: Any) -> list[dict[str, Any]]:
+        return self.server.list_all(f"/api/{what}", f"looking at {what}", **query)
+
+    def assignees(self, sent: dict) -> list[str]:
+        jobs = [job for task in sent["tasks"] for job in jobs_of_task(self.server, task["task_id"])]
+        raw = {job["id"]: job for job in self.listed("jobs")}
+        return [(raw[job.job_id]["assignee"] or {}).get("username", "") for job in jobs]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    data = tmp_path_factory.mktemp("send")
+    with SandboxServer(data, anonymous_limit=0, fault_key="send") as running:
+        for name in PEOPLE:
+            Controls(running).register(name, "a-password")
+        access = access_from_file(data / "credentials.json")
+        yield Place(access, connect(access))
+
+
+def make(tmp_path: Path, names: list[str] = NAMES, **annotation: Any) -> Project:
+    return project_to_send(tmp_path, names, **({"project": f"send {uuid.uuid4().hex[:8]}"} | annotation))
+
+
+def test_what_labelloop_yaml_says_reaches_the_server(place, tmp_path):
+    now = make(
+        tmp_path, bug_tracker="https://tickets/1", labels={"cat": CAT}, segment_size=2, overlap=1,
+        subsets={"pool": "train-2026"}, assignees=PEOPLE, image_quality=61,
+    )  # fmt: skip
+    sent = send(now, place.server)
+    [project] = place.listed("projects", name=now.settings.project_name)
+    assert project["bug_tracker"] == f"https://tickets/1#labelloop-project:{now.uuid}"
+    labels = {spec.name: spec for spec in map(read, place.listed("labels", project_id=project["id"]))}
+    assert labels["cat"] == LabelSpec("cat", "rectangle", "#ff0000", (AttributeSpec("sure", "checkbox", (), "false"),))
+    [task] = place.listed("tasks", project_id=project["id"])
+    assert (task["subset"], task["overlap"], task["image_quality"]) == ("train-2026", 1, 61)
+    jobs = jobs_of_task(place.server, task["id"])
+    assert [(job.start_frame, job.stop_frame) for job in jobs] == [(0, 1), (1, 2), (2, 3)]
+    assert place.assignees(sent) == ["kim", "lee", "kim"]
+    assert send(now, place.server) == sent
+
+
+@pytest.mark.parametrize(
+    ("sorting", "order"),
+    [
+        ("predefined", ["img2", "img10", "img1", "a"]),  # that of the manifest
+        ("natural", ["a", "img1", "img2", "img10"]),
+        ("lexicographical", ["a", "img1", "img10", "img2"]),
+        ("random", None),
+    ],
+)
+def test_frames_are_known_by_name_in_whatever_order_cvat_puts_them(place, tmp_path, sorting, order):
+    now = make(tmp_path, sorting=sorting)
+    [task] = send(now, place.server)["tasks"]
+    meta = place.server.get(f"/api/tasks/{task['task_id']}/data/meta", "reading frames")
+    names = [frame["name"] for frame in meta["frames"]]
+    assert {name: task["frames"][name] for name in names} == task["frames"]
+    assert order is None or [name.split(".")[0] for name in names] == order
+    again = send(now, place.server)
+    assert again["tasks"][0]["task_id"] == task["task_id"]
+
+
+def test_jobs_go_round_over_the_tasks_of_a_batch_and_begin_one_further_with_each_iteration(place, tmp_path):
+    now = make(tmp_path, assignees=PEOPLE, max_task_images=3, segment_size=2)
+    assert place.assignees(send(now, place.server)) == ["kim", "lee", "kim"]
+    assert place.assignees(send(now, place.server, "v1")) == ["lee", "kim", "lee"]
+
+
+def test_a_job_that_people_passed_on_stays_with_them_whatever_the_list_says_later(place, tmp_path):
+    now = make(tmp_path, assignees=PEOPLE, segment_size=2)
+    sent = send(now, place.server)
+    first = jobs_of_task(place.server, sent["tasks"][0]["task_id"])[0].job_id
+    place.server.write("PATCH", f"/api/jobs/{first}", "taking away", {"assignee": None})
+    other = configure(tmp_path, **(now.settings.annotation.model_dump(exclude_defaults=True) | {"assignees": ["lee"]}))
+    assert place.assignees(send(other, place.server)) == ["", "lee"]
+
+
+def test_an_unknown_assignee_is_told_before_anything_is_on_the_server(place, tmp_path):
+    now = make(tmp_path, assignees=["kim", "nobody"])
+    with pytest.raises(CvatError, match=r"assignees 'nobody'; it knows .*kim, lee"):
+        send(now, place.server)
+    assert place.listed("projects", name=now.settings.project_name) == []
+
+
+def test_a_label_of_no_class_is_told_before_anything_is_on_the_server(place, tmp_path):
+    now = make(tmp_path, labels={"cta": CAT})
+    with pytest.raises(
+        ConfigError, match=r"annotation\.labels describes cta, which is no class of the project: cat, dog"
+    ):
+        send(now, place.server)
+    assert place.listed("projects", name=now.settings.project_name) == []
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def _replace(path: Path) -> None:
+    Image.new("RGB", (9, 9)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [(_truncate, "is not what it was"), (_replace, "is not what it was"), (Path.unlink, "is gone")],
+    ids=["truncated", "another picture", "gone"],
+)
+def test_an_image_that_was_damaged_after_ingest_is_named_and_nothing_is_sent(place, tmp_path, damage, said):
+    now = make(tmp_path, max_task_images=1)
+    content = (tmp_path / "img2.png").read_bytes()
+    damage(tmp_path / "img2.png")
+    with pytest.raises(MissingStateError, match=rf"1 images of v0 cannot be sent.*img2\.png {said}"):
+        send(now, place.server)
+    assert place.listed("projects", name=now.settings.project_name) == []
+    (tmp_path / "img2.png").write_bytes(content)
+    assert len(send(now, place.server)["tasks"]) == 4
+
+
+def test_an_image_too_wide_for_the_pictures_that_annotators_see_is_named(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(outgoing, "MOST_PIXELS", 63)
+    with pytest.raises(MissingStateError, match="has 64 x 48 pixels, and CVAT takes 63 on a side"):
+        send(make(tmp_path, ["wide.png"]), place.server)
+
+
+def test_what_is_on_the_server_already_may_be_damaged_here(place, tmp_path):
+    now = make(tmp_path)
+    sent = send(now, place.server)
+    _truncate(tmp_path / "img2.png")
+    assert send(now, place.server) == sent
+
+
+def nth(n: int, *methods: str):
+    """Breaks at the n-th request of these methods."""
+    count = itertools.count()
+    return lambda method, *_: (not methods or method in methods) and next(count) == n
+
+
+def cut_everywhere(place: Place, tmp_path: Path, cut: Cut, *methods: str) -> int:
+    """Send a batch of two tasks, cut off at each request in turn, and once more; returns how many cuts there were."""
+    keys = {"labels": {"cat": CAT}, "assignees": PEOPLE, "max_task_images": 1}
+    now = make(tmp_path, NAMES[:2], **keys)
+    for n in itertools.count():
+        fresh = configure(tmp_path, project=f"send {uuid.uuid4().hex[:8]}", **keys)
+        now.ledger.remove("tasks", "v0")
+        lossy, pool = lossy_server(place.access, nth(n, *methods), cut)
+        with contextlib.suppress(CvatUnreachableError):
+            send(fresh, lossy)
+        if not pool.broken:
+            return n
+        sent = send(fresh, place.server)
+        [project] = place.listed("projects", name=fresh.settings.project_name)
+        labels = [read(label) for label in place.listed("labels", project_id=project["id"])]
+        assert [(label.name, len(label.attributes)) for label in labels] == [("cat", 1), ("dog", 0)], n
+        tasks = place.listed("tasks", project_id=project["id"])
+        assert sorted(task["id"] for task in tasks) == [task["task_id"] for task in sent["tasks"]], n
+        assert [task["size"] for task in tasks] == [1, 1], n
+        assert place.assignees(sent) == ["kim", "lee"], n
+        assert fresh.ledger.read("tasks", "v0") == sent
+    raise AssertionError("unreachable")
+
+
+def test_a_process_that_dies_after_any_write_leaves_what_the_next_makes_whole(place, tmp_path):
+    writes = cut_everywhere(place, tmp_path, Cut(for_good=True), "POST", "PATCH")
+    assert writes == 1 + 2 * (1 + 3 + 1)  # the project; each task, its upload in three steps, its job
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "cut",
+    [Cut(for_good=True), Cut(), Cut(after_commit=False, for_good=True), Cut(after_commit=False), Cut(gateway=True)],
+    ids=["answer lost, then dead", "answer lost", "request lost, then dead", "request lost", "gateway timeout"],
+)
+def test_a_line_that_breaks_at_any_request_leaves_what_the_next_makes_whole(place, tmp_path, cut):
+    assert cut_everywhere(place, tmp_path, cut) >= 4 + 2 * 11
