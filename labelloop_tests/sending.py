@@ -1,20 +1,28 @@
-"""A project on disk that can be sent to a CVAT, and nothing more: images, classes, a batch. No process of its own."""
+"""A project on disk that can be sent to a CVAT, and nothing more (images, classes, a batch); a server with people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 import yaml
 
-from labelloop.adapters.cvat.client import CvatServer
+from labelloop.adapters.cvat.access import CvatAccess, access_from_file
+from labelloop.adapters.cvat.client import CvatServer, connect
+from labelloop.adapters.cvat.jobs import jobs_of_task
 from labelloop.adapters.images import inspect
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project
+from labelloop.sandbox.server.running import SandboxServer
 from labelloop.settings.yaml_file import CONFIG_NAME
 from labelloop_tests.cvat_world import write_image
+from labelloop_tests.sandbox.server.controls import Controls
+
+PEOPLE = ["kim", "lee"]
 
 
 def project_to_send(
@@ -67,3 +75,29 @@ def through(server: CvatServer) -> CvatResource:
 def send(project: Project, server: CvatServer, batch: str = "v0", **rows: Any) -> dict:
     """What the asset `batch` does with CVAT."""
     return through(server).send(project, batch, batch_of(project, batch, **rows), lambda _: None)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server with people, and an account that may do everything."""
+
+    access: CvatAccess
+    server: CvatServer
+
+    def listed(self, what: str, **query: Any) -> list[dict[str, Any]]:
+        return self.server.list_all(f"/api/{what}", f"looking at {what}", **query)
+
+    def assignees(self, sent: dict) -> list[str]:
+        jobs = [job for task in sent["tasks"] for job in jobs_of_task(self.server, task["task_id"])]
+        raw = {job["id"]: job for job in self.listed("jobs")}
+        return [(raw[job.job_id]["assignee"] or {}).get("username", "") for job in jobs]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    data = tmp_path_factory.mktemp("send")
+    with SandboxServer(data, anonymous_limit=0, fault_key="send") as running:
+        for name in PEOPLE:
+            Controls(running).register(name, "a-password")
+        access = access_from_file(data / "credentials.json")
+        yield Place(access, connect(access))

@@ -87,6 +87,15 @@ def relabel(
     _command("changes").relabel(_project(), classes or [], split, _say)
 
 
+@cli.command()
+def repush(
+    batch: Annotated[str, typer.Argument(help="v0, v1, …, holdout or relabel-1.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Write labels that were changed here over those in CVAT: shows the difference, and backs the tasks up first."""
+    _command("repush").repush(_project(), batch, _say, agreed=yes or _agree)
+
+
 @splits.command()
 def extend() -> None:
     """Let val, golden and test grow with the data set, from images that were never selected nor labelled."""

@@ -3,56 +3,25 @@
 import contextlib
 import itertools
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from labelloop.adapters.cvat.access import CvatAccess, access_from_file
-from labelloop.adapters.cvat.client import CvatServer, connect
 from labelloop.adapters.cvat.jobs import jobs_of_task
 from labelloop.adapters.cvat.labels import read
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.label_spec import AttributeSpec, LabelSpec
 from labelloop.resources import outgoing
 from labelloop.resources.project import Project
-from labelloop.sandbox.server.running import SandboxServer
 from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
-from labelloop_tests.sandbox.server.controls import Controls
-from labelloop_tests.sending import configure, project_to_send, send
+from labelloop_tests.sending import PEOPLE, Place, configure, place, project_to_send, send
 
-PEOPLE = ["kim", "lee"]
+__all__ = ["place"]
+
 NAMES = ["img10.png", "img2.png", "img1.png", "a.png"]
 CAT = {"color": "#ff0000", "type": "rectangle", "attributes": [{"name": "sure", "input": "checkbox"}]}
-
-
-@dataclass(frozen=True)
-class Place:
-    """A server with people, and an account that may do everything."""
-
-    access: CvatAccess
-    server: CvatServer
-
-    def listed(self, what: str, **query: Any) -> list[dict[str, Any]]:
-        return self.server.list_all(f"/api/{what}", f"looking at {what}", **query)
-
-    def assignees(self, sent: dict) -> list[str]:
-        jobs = [job for task in sent["tasks"] for job in jobs_of_task(self.server, task["task_id"])]
-        raw = {job["id"]: job for job in self.listed("jobs")}
-        return [(raw[job.job_id]["assignee"] or {}).get("username", "") for job in jobs]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    data = tmp_path_factory.mktemp("send")
-    with SandboxServer(data, anonymous_limit=0, fault_key="send") as running:
-        for name in PEOPLE:
-            Controls(running).register(name, "a-password")
-        access = access_from_file(data / "credentials.json")
-        yield Place(access, connect(access))
 
 
 def make(tmp_path: Path, names: list[str] = NAMES, **annotation: Any) -> Project:

@@ -213,6 +213,12 @@ class Ledger:
         stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
         return [TaskContent.from_dict(content) for content in stored["contents"]], stored["sample_of"]
 
+    def all_contents(self, batch: str) -> list[TaskContent]:
+        """The tasks of a batch as every label version of it has them, also those that are not current any more."""
+        files = sorted((self.root / "labels" / batch).glob("*.json"))
+        stored = [read_json(path, _FIRST["labels"].format(name=batch)) for path in files]
+        return [TaskContent.from_dict(content) for each in stored for content in each["contents"]]
+
     def save_labels(
         self,
         batch: str,
@@ -279,6 +285,7 @@ REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds", "y
 _FIRST = {
     "batches": "Run the job next_batch for {name} first.",
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
+    "backups": "`labelloop repush` writes it before it changes a task of {name}.",
     "drawings": "`labelloop rebuild` and `labelloop reset` write it while they need it.",
     "pulled": PREPARE,
     "splits": PREPARE,

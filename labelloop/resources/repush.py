@@ -1,0 +1,104 @@
+"""Labels of a batch here written over those in its CVAT tasks: only when asked, and never over what people did since.
+
+What a task holds must be what some label version of the batch here says, so that nothing is lost by writing over it;
+and it is backed up all the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from labelloop.adapters.cvat import pull
+from labelloop.adapters.cvat.client import CvatServer
+from labelloop.adapters.cvat.rewrite import rewrite
+from labelloop.core.annotation import TaskContent
+from labelloop.core.errors import ConfigError, CvatError, LabelError, MissingStateError
+from labelloop.core.task_diff import FrameDiff, diff, says_the_same
+from labelloop.core.vocabulary import SOURCE
+from labelloop.resources import app
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.project import Project
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """A task whose labels here are others than there: what it is to hold, what it holds, and where they differ."""
+
+    ours: TaskContent
+    theirs: TaskContent
+    frames: tuple[FrameDiff, ...]
+
+
+def require_sent(project: Project, batch: str) -> None:
+    """Refuse a name that is none of a batch that labelloop sent.
+
+    Raises:
+        MissingStateError: If it is not; lists those there are.
+    """
+    sent = sorted(project.ledger.sent().keys() - {SOURCE})
+    if batch not in sent:
+        raise MissingStateError(f"'{batch}' was never sent to CVAT; sent were: {', '.join(sent) or 'none'}")
+
+
+def plan(project: Project, cvat: CvatResource, batch: str) -> list[Rewriting]:
+    """The tasks of a batch that would be written; nothing is changed.
+
+    Raises:
+        ConfigError: If `annotation.push` is false.
+        MissingStateError: If the labels of the batch were never taken, or a task changed since.
+        LabelError: If the batch was labelled in the App.
+    """
+    if not project.settings.may_push:
+        raise ConfigError("annotation.push is false, so no task is written", f"Set it to true in {project.config}.")
+    if app.is_in_app(project, batch):
+        raise LabelError(f"{batch} is labelled in the App and has no CVAT task")
+    ours, _ = project.ledger.contents(batch)
+    server = cvat.server(project)
+    theirs = [pull.content(server, content.task_id) for content in ours]
+    _refuse_unknown(project, batch, theirs)
+    found = [Rewriting(mine, other, tuple(diff(mine, other))) for mine, other in zip(ours, theirs, strict=True)]
+    return [each for each in found if each.frames]
+
+
+def carry_out(project: Project, cvat: CvatResource, batch: str, plans: list[Rewriting], say: Say) -> None:
+    """Back up, write and read back each task of a plan.
+
+    Raises:
+        MissingStateError: If a task changed since the plan was made; those before it are written.
+        CvatError: If a task does not hold afterwards what was written.
+    """
+    server = cvat.server(project)
+    for each in plans:
+        _carry_out(project, server, batch, each)
+        say(f"task {each.ours.task_id} '{each.ours.name}' holds the labels that are here, {each.ours.url}")
+
+
+def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting) -> None:
+    task_id = each.ours.task_id
+    now = pull.content(server, task_id)
+    if now.revision != each.theirs.revision:
+        raise _changed(batch, [now])
+    project.ledger.write("backups", f"{batch}/task-{task_id}-{now.revision}", asdict(now))
+    rewrite(server, each.ours)
+    left = diff(each.ours, pull.content(server, task_id))
+    if left:
+        raise CvatError(
+            f"Task {task_id} was written and holds something else: {'; '.join(frame.told for frame in left[:5])}",
+            f"What it held before is in backups/{batch} of {project.home.root}.",
+        )
+
+
+def _refuse_unknown(project: Project, batch: str, theirs: list[TaskContent]) -> None:
+    versions = project.ledger.all_contents(batch)
+    unknown = [content for content in theirs if not any(says_the_same(version, content) for version in versions)]
+    if unknown:
+        raise _changed(batch, unknown)
+
+
+def _changed(batch: str, contents: list[TaskContent]) -> MissingStateError:
+    tasks = ", ".join(f"#{content.task_id} {content.url}" for content in contents)
+    return MissingStateError(
+        f"People changed tasks of {batch} since their labels were taken, so nothing is written over them: {tasks}",
+        "Take them first (job take_batch; take_holdout, take_relabel), then make your change again.",
+    )

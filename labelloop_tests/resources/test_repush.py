@@ -1,0 +1,186 @@
+"""Labels that were changed here go back into their tasks, and never over what people did since."""
+
+import json
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from labelloop.adapters.cvat import pull
+from labelloop.adapters.cvat.jobs import complete_job, delete_frames, jobs_of_task, put_job_annotations, rectangle
+from labelloop.cli import repush as command
+from labelloop.core.annotation import TaskContent
+from labelloop.core.errors import CvatError, LabelError, MissingStateError
+from labelloop.resources import repush
+from labelloop.resources.project import Project
+from labelloop_tests.sending import Place, place, project_to_send, send, through
+
+__all__ = ["place"]
+
+LABELS = {"cat": {"attributes": [{"name": "note", "input": "text"}]}}
+
+
+class Sent:
+    """A batch of two tasks that people are done with, and whose labels were taken."""
+
+    def __init__(self, place: Place, folder) -> None:
+        self.place, self.server = place, place.server
+        self.now: Project = project_to_send(
+            folder, ["a.png", "b.png", "c.png"], project=f"repush {uuid.uuid4().hex[:8]}", max_task_images=2,
+            labels=LABELS,
+        )  # fmt: skip
+        record = send(self.now, self.server)
+        self.tasks = [task["task_id"] for task in record["tasks"]]
+        self.sample_of = {name: sample for task in record["tasks"] for name, sample in task["frames"].items()}
+        labels = self.place.listed("labels", project_id=record["project_id"])
+        self.label = {label["name"]: label for label in labels}
+        for task in self.tasks:
+            self.draw(task, [self.box(0, 1), self.box(0, 11)])
+            complete_job(self.server, jobs_of_task(self.server, task)[0].job_id)
+        self.take()
+
+    def box(self, frame: int, at: float) -> dict:
+        note = [{"spec_id": self.label["cat"]["attributes"][0]["id"], "value": f"at {at}"}]
+        return {
+            **rectangle(self.label["cat"]["id"], frame, (at, at, at + 5, at + 6)),
+            "attributes": note,
+            "rotation": 0,
+        }
+
+    def draw(self, task: int, shapes: list[dict]) -> None:
+        put_job_annotations(self.server, jobs_of_task(self.server, task)[0].job_id, shapes)
+
+    def take(self) -> None:
+        contents = through(self.server).take(self.now, "v0", lambda _: None)
+        self.now.ledger.save_labels("v0", contents, self.sample_of)
+
+    def edit(self) -> None:
+        """On the first frame of the first task: a box moved, one removed, a tag added; the second task stays."""
+        first, *rest = self.now.ledger.contents("v0")[0]
+        frame, *others = first.frames
+        moved = {**frame.shapes[0], "points": [2, 2, 30, 31]}
+        tag = {"frame": 0, "label_id": self.label["dog"]["id"], "label": "dog", "group": None, "source": "manual",
+               "attributes": [], "id": 10**9}  # fmt: skip
+        frames = (replace(frame, shapes=(moved,), tags=(tag,)), *others)
+        self.now.ledger.save_labels("v0", [replace(first, frames=frames), *rest], self.sample_of, ["dog"])
+
+    def plan(self) -> list[repush.Rewriting]:
+        return repush.plan(self.now, through(self.server), "v0")
+
+    def carry_out(self, plans: list[repush.Rewriting]) -> list[str]:
+        said: list[str] = []
+        repush.carry_out(self.now, through(self.server), "v0", plans, said.append)
+        return said
+
+    def on_server(self) -> list[TaskContent]:
+        return [pull.content(self.server, task) for task in self.tasks]
+
+
+@pytest.fixture
+def sent(place, tmp_path) -> Sent:
+    return Sent(place, tmp_path)
+
+
+def backups(sent: Sent) -> list:
+    return sorted((sent.now.home.root / "backups").rglob("*.json"))
+
+
+def test_without_an_edit_there_is_nothing_to_write(sent):
+    assert sent.plan() == []
+
+
+def test_what_changed_is_shown_frame_by_frame_and_nothing_is_written_by_looking(sent):
+    before = [content.revision for content in sent.on_server()]
+    sent.edit()
+    [plan] = sent.plan()
+    [frame] = plan.frames
+    assert frame.told == f"frame 0 {plan.ours.frames[0].name}: 1 added, 1 changed, 1 removed"
+    assert [content.revision for content in sent.on_server()] == before
+    assert backups(sent) == []
+
+
+def test_the_task_is_backed_up_written_and_read_back(sent):
+    before = sent.on_server()
+    sent.edit()
+    said = sent.carry_out(sent.plan())
+    url = f"{sent.server.url}/tasks/{sent.tasks[0]}"
+    assert said == [f"task {sent.tasks[0]} '{before[0].name}' holds the labels that are here, {url}"]
+    frame = sent.on_server()[0].frames[0]
+    assert [shape["points"] for shape in frame.shapes] == [[2.0, 2.0, 30.0, 31.0]]
+    assert [value["value"] for value in frame.shapes[0]["attributes"]] == ["at 1"]
+    assert [tag["label"] for tag in frame.tags] == ["dog"]
+    assert sent.on_server()[1].revision == before[1].revision
+    [backup] = backups(sent)
+    assert backup.parent.name == "v0"
+    assert TaskContent.from_dict(json.loads(backup.read_text())) == before[0]
+    assert sent.plan() == []
+    assert {job.state for task in sent.tasks for job in jobs_of_task(sent.server, task)} == {"completed"}
+
+
+def test_a_task_that_people_changed_since_is_refused_whole(sent):
+    sent.edit()
+    sent.draw(sent.tasks[1], [sent.box(0, 3)])
+    before = [content.revision for content in sent.on_server()]
+    with pytest.raises(MissingStateError, match=rf"changed tasks of v0 .*#{sent.tasks[1]} .*Take them first"):
+        sent.plan()
+    assert [content.revision for content in sent.on_server()] == before
+
+
+def test_a_task_that_people_change_while_somebody_reads_the_difference_is_not_written(sent):
+    sent.edit()
+    plans = sent.plan()
+    sent.draw(sent.tasks[0], [sent.box(1, 3)])
+    before = sent.on_server()
+    with pytest.raises(MissingStateError, match="Take them first"):
+        sent.carry_out(plans)
+    assert [content.revision for content in sent.on_server()] == [content.revision for content in before]
+    assert backups(sent) == []
+
+
+def test_deleted_frames_become_those_of_the_labels_here(sent):
+    delete_frames(sent.server, sent.tasks[0], [1])
+    sent.take()
+    first, *rest = sent.now.ledger.contents("v0")[0]
+    frames = tuple(replace(frame, deleted=False) for frame in first.frames)
+    sent.now.ledger.save_labels("v0", [replace(first, frames=frames), *rest], sent.sample_of)
+    plans = sent.plan()
+    assert [frame.told.partition(": ")[2] for frame in plans[0].frames] == ["frame restored"]
+    sent.carry_out(plans)
+    assert [frame.deleted for frame in sent.on_server()[0].frames] == [False, False]
+
+
+def test_a_server_that_keeps_something_else_is_told_with_the_way_back(sent, monkeypatch):
+    sent.edit()
+    plans = sent.plan()
+    monkeypatch.setattr("labelloop.resources.repush.rewrite", lambda *_: None)
+    with pytest.raises(CvatError, match=r"holds something else: frame 0 .*What it held before is in backups/v0"):
+        sent.carry_out(plans)
+    assert len(backups(sent)) == 1
+
+
+@pytest.mark.parametrize(
+    ("agreed", "last"),
+    [(False, "nothing was changed"), (lambda question: "in 1 tasks of v0?" not in question, "nothing was changed"),
+     (True, "what they held before is in")],
+)  # fmt: skip
+def test_the_command_shows_asks_and_writes_only_then(sent, monkeypatch, agreed, last):
+    sent.edit()
+    monkeypatch.setattr(command, "CvatResource", lambda: through(sent.server))
+    said: list[str] = []
+    command.repush(sent.now, "v0", said.append, agreed=agreed)
+    assert any("1 added, 1 changed, 1 removed" in line for line in said)
+    assert said[-1].startswith(last)
+    assert bool(sent.plan()) is (agreed is not True)
+
+
+@pytest.mark.parametrize("name", ["v9", "source", "../v0"])
+def test_only_a_batch_that_was_sent_can_be_written(sent, name):
+    with pytest.raises(MissingStateError, match="was never sent to CVAT; sent were: v0"):
+        command.repush(sent.now, name, print, agreed=True)
+
+
+def test_labels_of_other_frames_are_refused(sent):
+    [first, _] = sent.now.ledger.contents("v0")[0]
+    other = replace(first, frames=first.frames[:1])
+    with pytest.raises(LabelError, match="of other frames"):
+        repush.diff(other, first)
