@@ -13,6 +13,7 @@ from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.embedded import require_current_scores, require_same_version
 from labelloop.resources.links import links, show_ways_back
+from labelloop.resources.outgoing import unfit_images
 from labelloop.resources.pool import labelled_groups, remaining_pool
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
@@ -67,6 +68,7 @@ def batch(
             "first images": sheet(now, list(manifest["sample_id"])),
             "manifest": table(manifest, most=MANIFEST_ROWS),
             "remaining after this": len(remaining_pool(now)),
+            **_left_out(now, iteration),
             **_without_golden(now),
             **_lineage(iteration),
         },
@@ -80,7 +82,14 @@ def _manifest(now: Project, iteration: str, budget: str) -> pd.DataFrame:
         golden = now.ledger.in_split(Split.GOLDEN)
         count = min(now.settings.golden_per_batch, len(golden))
         rows = with_golden(rows, golden, count, now.rng("golden", iteration))
-        now.ledger.write("batches", iteration, {"rows": rows.to_dict("records")})
+        unfit = unfit_images(now, rows["sample_id"])
+        fit = rows[~rows["sample_id"].isin(unfit)]
+        if fit.empty:
+            raise MissingStateError(
+                f"No image that was chosen for {iteration} can be sent: {'; '.join(unfit.values())}"
+            )
+        left_out = {"left_out": unfit} if unfit else {}
+        now.ledger.write("batches", iteration, {"rows": fit.to_dict("records")} | left_out)
     return now.ledger.manifest(iteration)
 
 
@@ -109,6 +118,13 @@ def _cut(rows: pd.DataFrame, iteration: str, budget: str) -> pd.DataFrame:
             "Raise batch.budget and materialise failure_mined_batch of the iteration before.",
         )
     return rows.head(wanted)
+
+
+def _left_out(now: Project, iteration: str) -> dict[str, dg.MetadataValue]:
+    """Images that were chosen and are damaged or gone: one of them would fail a whole task of CVAT."""
+    unfit = now.ledger.read("batches", iteration).get("left_out", {})
+    rows = pd.DataFrame({"sample_id": list(unfit), "reason": list(unfit.values())})
+    return {"chosen, not sent": table(rows)} if unfit else {}
 
 
 def _without_golden(now: Project) -> dict[str, dg.MetadataValue]:

@@ -13,7 +13,7 @@ from labelloop.adapters.files import atomic
 from labelloop.core.errors import LabelloopError
 from labelloop.resources.cvat import CvatResource
 from labelloop.settings.yaml_file import CONFIG_NAME
-from labelloop_tests.worlds import World, failure_of
+from labelloop_tests.worlds import World, failure_of, metadata_of
 
 CVAT_VARIABLES = ("CVAT_URL", "CVAT_ACCESS_TOKEN", "CVAT_USERNAME", "CVAT_PASSWORD")
 
@@ -67,6 +67,21 @@ def test_an_unreachable_server_is_named_and_the_batch_stays_chosen(world, monkey
     one.configure(sandbox="replay")
     one.turn([("next_batch", "v0")])
     assert one.now.ledger.manifest("v0").equals(chosen)
+
+
+def test_an_image_that_was_damaged_before_it_was_chosen_is_left_out_of_the_batch_and_told(world) -> None:
+    one = world(splits={"golden": 0.0, "val": 0.0, "test": 0.0}, batch={"budget": 40, "golden_per_batch": 0})
+    one.turn([("prepare_pool", None)])
+    [damaged] = one.now.ledger.samples()["sample_id"].head(1)
+    path = one.now.home.locate(one.now.ledger.samples()["path"].iloc[0])
+    path.write_bytes(path.read_bytes()[:100])
+    result = one.run("next_batch", "v0")
+    assert result.success, failure_of(result)
+    sent = {sample for task in one.now.ledger.read("tasks", "v0")["tasks"] for sample in task["frames"].values()}
+    assert sent == set(one.now.ledger.samples()["sample_id"]) - {damaged}
+    told = metadata_of(result, "batch")["chosen, not sent"]
+    assert damaged in str(told)
+    assert path.name in str(told)
 
 
 def test_a_project_that_does_not_exist_is_answered_with_those_that_do(world) -> None:
