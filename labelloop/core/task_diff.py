@@ -1,7 +1,7 @@
 """What writing the labels of a task here over those on the server would change there, frame by frame."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,9 +63,15 @@ def diff(ours: TaskContent, theirs: TaskContent) -> list[FrameDiff]:
     return [each for each in found if each.added or each.changed or each.removed or each.deleted is not None]
 
 
-def says_the_same(one: TaskContent, other: TaskContent) -> bool:
-    """Whether two contents are of one task and differ in nothing that people drew or deleted."""
-    return one.task_id == other.task_id and _have_the_same_frames(one, other) and not diff(one, other)
+def is_said_by(versions: Sequence[TaskContent], content: TaskContent) -> bool:
+    """Whether nothing would be lost with a content: some version has all that is drawn, some its deleted frames.
+
+    They need not be the same version: a rewriting that broke off may have brought the one and not the other.
+    """
+    of_task = (each for each in versions if each.task_id == content.task_id and _have_the_same_frames(each, content))
+    found = [diff(each, content) for each in of_task]
+    drawn = any(all(not (frame.added or frame.changed or frame.removed) for frame in frames) for frames in found)
+    return drawn and any(all(frame.deleted is None for frame in frames) for frames in found)
 
 
 def _have_the_same_frames(one: TaskContent, other: TaskContent) -> bool:

@@ -12,7 +12,7 @@ from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.rewrite import rewrite
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import ConfigError, CvatError, LabelError, MissingStateError
-from labelloop.core.task_diff import FrameDiff, diff, says_the_same
+from labelloop.core.task_diff import FrameDiff, diff, is_said_by
 from labelloop.core.vocabulary import SOURCE
 from labelloop.resources import app
 from labelloop.resources.cvat import CvatResource
@@ -91,7 +91,7 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
 
 def _refuse_unknown(project: Project, batch: str, theirs: list[TaskContent]) -> None:
     versions = project.ledger.all_contents(batch)
-    unknown = [content for content in theirs if not any(says_the_same(version, content) for version in versions)]
+    unknown = [content for content in theirs if not is_said_by(versions, content)]
     if unknown:
         raise _changed(batch, unknown)
 

@@ -4,7 +4,7 @@ import pytest
 
 from labelloop.core.annotation import AnnotatedFrame, TaskContent
 from labelloop.core.errors import LabelError
-from labelloop.core.task_diff import FrameDiff, bare, diff, objects, says_the_same
+from labelloop.core.task_diff import FrameDiff, bare, diff, is_said_by, objects
 
 
 def box(shape_id: int, *points: float, **more) -> dict:
@@ -49,7 +49,7 @@ A, B = box(1, 1, 1, 5, 5), box(2, 2, 2, 6, 6)
 def test_what_writing_would_change_on_a_frame(ours, theirs, said):
     found = diff(task(ours), task(theirs))
     assert [each.told for each in found] == [f"frame 0 0.png: {each}" for each in said]
-    assert says_the_same(task(ours), task(theirs)) is (not said)
+    assert is_said_by([task(ours)], task(theirs)) is (not said)
 
 
 def test_a_track_is_counted_once_though_it_stands_on_every_keyframe():
@@ -73,5 +73,11 @@ def test_what_is_sent_has_no_ids_of_its_own_and_no_names():
 def test_tasks_of_other_frames_are_not_compared():
     with pytest.raises(LabelError, match="task 3 here are of other frames"):
         diff(task({}, {}), task({}))
-    assert not says_the_same(task({}, {}), task({}))
-    assert not says_the_same(task({}), replace(task({}), task_id=4))
+    assert not is_said_by([task({}, {}), replace(task({}), task_id=4)], task({}))
+
+
+def test_what_is_drawn_and_what_is_deleted_may_be_said_by_different_versions():
+    before, after = task({"shapes": (A,)}), task({"shapes": (B,), "deleted": True})
+    assert is_said_by([before, after], task({"shapes": (A,), "deleted": True}))
+    assert not is_said_by([before], task({"shapes": (A,), "deleted": True}))
+    assert not is_said_by([before, after], task({"shapes": (A, B)}))

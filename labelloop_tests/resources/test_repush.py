@@ -10,9 +10,10 @@ from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.jobs import complete_job, delete_frames, jobs_of_task, put_job_annotations, rectangle
 from labelloop.cli import repush as command
 from labelloop.core.annotation import TaskContent
-from labelloop.core.errors import CvatError, LabelError, MissingStateError
+from labelloop.core.errors import CvatError, CvatUnreachableError, LabelError, MissingStateError
 from labelloop.resources import repush
 from labelloop.resources.project import Project
+from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
 from labelloop_tests.sending import Place, place, project_to_send, send, through
 
 __all__ = ["place"]
@@ -146,6 +147,23 @@ def test_deleted_frames_become_those_of_the_labels_here(sent):
     plans = sent.plan()
     assert [frame.told.partition(": ")[2] for frame in plans[0].frames] == ["frame restored"]
     sent.carry_out(plans)
+    assert [frame.deleted for frame in sent.on_server()[0].frames] == [False, False]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_rewriting_that_broke_off_after_any_write_goes_on_the_next_time(sent, method):
+    delete_frames(sent.server, sent.tasks[0], [1])
+    sent.take()
+    sent.edit()
+    first, *rest = sent.now.ledger.contents("v0")[0]
+    ours = replace(first, frames=tuple(replace(frame, deleted=False) for frame in first.frames))
+    sent.now.ledger.save_labels("v0", [ours, *rest], sent.sample_of, ["dog"])
+    lossy, pool = lossy_server(sent.place.access, lambda asked, *_: asked == method, Cut(for_good=True))
+    with pytest.raises(CvatUnreachableError):
+        repush.carry_out(sent.now, through(lossy), "v0", sent.plan(), print)
+    assert pool.broken
+    sent.carry_out(sent.plan())
+    assert sent.plan() == []
     assert [frame.deleted for frame in sent.on_server()[0].frames] == [False, False]
 
 
