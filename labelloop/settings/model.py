@@ -86,8 +86,9 @@ class AnnotationSettings(Section):
     )
     labels: dict[str, LabelSettings] = Field(
         default_factory=dict,
-        description="What CVAT is to know of a label beside its name, by class or image class: color, type, "
-        "attributes. Missing ones are added to a project that is there; one that differs is an error.",
+        description="What CVAT is to know of a label, by class or image class: color, type, and attributes, a list of "
+        "{name, input: select | radio | checkbox | number | text, values, default, mutable}. What a project lacks is "
+        "added; what it has otherwise is an error.",
     )
     subsets: dict[Literal["pool", "val", "golden", "test"], str] = Field(
         default_factory=dict,

@@ -6,8 +6,9 @@ import pytest
 
 from labelloop.adapters.cvat.labels import read
 from labelloop.adapters.cvat.projects import find_or_create_project, find_project
-from labelloop.core.errors import CvatError
+from labelloop.core.errors import CvatError, CvatUnreachableError
 from labelloop.core.label_spec import AttributeSpec, LabelSpec
+from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
 
 ATTRIBUTES = (
     AttributeSpec("hidden", "select", ("none", "partly"), "none"),
@@ -83,6 +84,18 @@ def test_the_colour_that_people_chose_survives_a_new_name_and_a_new_attribute(se
         server, project_name, [replace(CAT, name="feline", color="")], renamed={"cat": "feline"}
     )
     assert labels_of(server, project)["feline"] == LabelSpec("feline", "rectangle", "#abcdef", ATTRIBUTES)
+
+
+@pytest.mark.parametrize("cut", [Cut(for_good=True), Cut(after_commit=False, for_good=True)], ids=["answer", "request"])
+def test_labels_whose_change_was_cut_off_are_there_once_the_next_time(access, server, project_name, cut):
+    find_or_create_project(server, project_name, [replace(CAT, attributes=())])
+    lossy, pool = lossy_server(access, lambda method, *_: method == "PATCH", cut)
+    with pytest.raises(CvatUnreachableError):
+        find_or_create_project(lossy, project_name, [CAT, DOG])
+    assert pool.broken
+    labels = labels_of(server, find_or_create_project(server, project_name, [CAT, DOG]))
+    assert labels["cat"] == CAT
+    assert list(labels) == ["cat", "dog"]
 
 
 def test_a_project_is_found_by_its_id_and_never_made_by_one(server, project_name):
