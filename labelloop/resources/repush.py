@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
-from labelloop.adapters.cvat.rewrite import rewrite
+from labelloop.adapters.cvat.overwrite import overwrite
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import ConfigError, CvatError, LabelError, MissingStateError
 from labelloop.core.task_diff import FrameDiff, diff, is_said_by
@@ -80,7 +80,7 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
     if now.revision != each.theirs.revision:
         raise _changed(batch, [now])
     project.ledger.write("backups", f"{batch}/task-{task_id}-{now.revision}", asdict(now))
-    rewrite(server, each.ours)
+    overwrite(server, each.ours)
     left = diff(each.ours, pull.content(server, task_id))
     if left:
         raise CvatError(

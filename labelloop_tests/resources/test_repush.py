@@ -170,7 +170,7 @@ def test_a_rewriting_that_broke_off_after_any_write_goes_on_the_next_time(sent, 
 def test_a_server_that_keeps_something_else_is_told_with_the_way_back(sent, monkeypatch):
     sent.edit()
     plans = sent.plan()
-    monkeypatch.setattr("labelloop.resources.repush.rewrite", lambda *_: None)
+    monkeypatch.setattr("labelloop.resources.repush.overwrite", lambda *_: None)
     with pytest.raises(CvatError, match=r"holds something else: frame 0 .*What it held before is in backups/v0"):
         sent.carry_out(plans)
     assert len(backups(sent)) == 1

@@ -7,7 +7,7 @@ from labelloop.core.errors import CvatError
 from labelloop.core.task_diff import bare, objects
 
 
-def rewrite(server: CvatServer, content: TaskContent) -> None:
+def overwrite(server: CvatServer, content: TaskContent) -> None:
     """Make a task hold exactly this content, in one request; deleted frames in a second.
 
     Raises:
