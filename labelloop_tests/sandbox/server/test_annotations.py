@@ -72,6 +72,51 @@ def test_a_skeleton_comes_back_with_its_elements(api: Api, make_task) -> None:
     assert [(found["label_id"], found["points"]) for found in read["elements"]] == [(element["label_id"], [3.0, 4.0])]
 
 
+def test_parts_have_ids_and_no_parts_of_their_own(api: Api, make_task) -> None:
+    label = {"name": "hand", "type": "skeleton", "sublabels": [{"name": "thumb", "type": "points"}]}
+    project = api.call("POST", "/api/projects", json={"name": "parts", "labels": [label]}).json()["id"]
+    (hand,) = api.get(f"/api/labels?project_id={project}").json()["results"]
+    path = f"/api/tasks/{make_task(project_id=project)}/annotations"
+    thumb, point = {"label_id": hand["sublabels"][0]["id"]}, {"type": "points", "points": [3.0, 4.0]}
+    still = {"type": "skeleton", "label_id": hand["id"], "frame": 0, "elements": [{**thumb, **point}] * 2}
+    whole = {"type": "skeleton", "points": [], "frame": 0}
+    moving = {"label_id": hand["id"], "frame": 0, "shapes": [whole]}
+    part = {**thumb, "frame": 0, "shapes": [{**point, "frame": 1}]}
+    _put(api, path, shapes=[still], tracks=[{**moving, "elements": [part]}])
+    read = api.get(path).json()
+    parts = read["shapes"][0]["elements"] + read["tracks"][0]["elements"]
+    assert len({found["id"] for found in parts[:2]}) == 2
+    assert parts[2]["id"] > 0
+    assert not any("elements" in found for found in parts)
+    assert [(shape["frame"], shape["outside"]) for shape in parts[2]["shapes"]] == [(0, True), (1, False)]
+
+
+def test_a_keyframe_says_what_the_one_before_said_until_it_says_otherwise(api: Api, make_task) -> None:
+    specs = [
+        {"name": name, "mutable": mutable, "input_type": "text", "values": [name]}
+        for name, mutable in (("pose", True), ("breed", False))
+    ]
+    body = {"name": "moving", "labels": [{"name": "dog", "attributes": specs}]}
+    project = api.call("POST", "/api/projects", json=body).json()["id"]
+    (dog,) = api.get(f"/api/labels?project_id={project}").json()["results"]
+    pose, breed = (spec["id"] for spec in dog["attributes"])
+    path = f"/api/tasks/{make_task(project_id=project)}/annotations"
+    point = {"type": "points", "points": [3.0, 4.0]}
+    said = [{"spec_id": pose, "value": " lies "}]
+    keyframes = [{**point, "frame": 0}, {**point, "frame": 2, "attributes": said}, {**point, "frame": 3}]
+    track = {"label_id": dog["id"], "frame": 0, "shapes": keyframes}
+    _put(api, path, tracks=[track])
+    (read,) = api.get(path).json()["tracks"]
+    assert [[found["value"] for found in shape["attributes"]] for shape in read["shapes"]] == [
+        ["pose"], ["lies"], ["lies"],
+    ]  # fmt: skip
+    assert read["attributes"] == [{"spec_id": breed, "value": "breed"}]
+    for wrong in ({**track, "attributes": said}, {**track, "shapes": [{**point, "frame": 0, "attributes": [
+        {"spec_id": breed, "value": "pug"}
+    ]}]}):  # fmt: skip
+        assert api.call("PUT", path, json={"tracks": [wrong]}).status_code == 400
+
+
 def test_what_was_left_out_has_cvats_defaults(api: Api, path: str, note: dict[str, Any]) -> None:
     (written,) = _put(api, path, shapes=[rectangle(note["id"])])["shapes"]
     assert written["attributes"] == []
@@ -109,6 +154,12 @@ def test_update_keeps_the_id_and_delete_removes_only_what_it_names(api: Api, pat
     ({"frame": None}, {"shapes": [{"frame": ["This field is required."]}]}),
     ({"frame": "one"}, {"shapes": [{"frame": ["A valid integer is required."]}]}),
     ({"points": ["a", "b", "c", "d"]}, {"shapes": [{"points": ["A valid number is required."]}]}),
+    ({"rotation": -1.0}, {"shapes": [{"rotation": ["Ensure this value is greater than or equal to 0."]}]}),
+    ({"rotation": 360.5}, {"shapes": [{"rotation": ["Ensure this value is less than or equal to 360."]}]}),
+    ({"attributes": [{"spec_id": 1, "value": "a\0"}]},
+     {"shapes": [{"attributes": [{"value": ["Null characters are not allowed."]}]}]}),
+    ({"attributes": [{"spec_id": 1, "value": "a" * 4097}]},
+     {"shapes": [{"attributes": [{"value": ["Ensure this field has no more than 4096 characters."]}]}]}),
     ({"rotation": "far"}, {"shapes": [{"rotation": ["A valid number is required."]}]}),
     ({"z_order": "top"}, {"shapes": [{"z_order": ["A valid integer is required."]}]}),
     ({"group": []}, {"shapes": [{"group": ["A valid integer is required."]}]}),

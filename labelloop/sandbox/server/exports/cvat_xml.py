@@ -65,7 +65,7 @@ def _shape(parent: Element, shape: Row, scene: Scene, names: dict[int, str]) -> 
         attributes["group_id"] = str(shape["group"])
     item = SubElement(parent, ELEMENTS[shape["type"]], attributes)
     _attributes(item, shape, scene)
-    for element in shape["elements"]:
+    for element in shape.get("elements", ()):
         _shape(item, element, scene, names)
 
 

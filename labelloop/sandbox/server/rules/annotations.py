@@ -81,7 +81,7 @@ class Annotations:
     def _add(self, kind: str, body: Row, row_id: int | None = None) -> Row:
         job_id = self._job_id(body["frame"])
         bare = {key: value for key, value in body.items() if key != "id"}
-        numbered = _numbered(bare, lambda: self.store.next_number("track_shapes")) if kind == "tracks" else bare
+        numbered = _numbered(bare, lambda: self.store.next_number("track_shapes"))
         values = {"job_id": job_id, "label_id": body["label_id"], "frame": body["frame"], "body": numbered}
         new_id = self.store.insert(kind, **values, **({} if row_id is None else {"id": row_id}))
         self.touched.add(job_id)
@@ -101,7 +101,12 @@ class Annotations:
         return row if row and row["job_id"] in {job["id"] for job in self.jobs} else None
 
 
-def _numbered(track: Row, number: Callable[[], int]) -> Row:
-    """A track whose keyframes all have ids."""
-    shapes = [{**shape, "id": shape.get("id") or number()} for shape in track["shapes"]]
-    return {**track, "shapes": shapes, "elements": [_numbered(element, number) for element in track["elements"]]}
+def _numbered(item: Row, number: Callable[[], int]) -> Row:
+    """An annotation whose keyframes and parts all have ids."""
+    shapes = [{**shape, "id": shape.get("id") or number()} for shape in item.get("shapes", ())]
+    parts = [{**_numbered(part, number), "id": part.get("id") or number()} for part in item.get("elements", ())]
+    return {
+        **item,
+        **({"shapes": shapes} if "shapes" in item else {}),
+        **({"elements": parts} if "elements" in item else {}),
+    }

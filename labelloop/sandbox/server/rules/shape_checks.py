@@ -14,6 +14,9 @@ NOT_AN_OBJECT = "Invalid data. Expected a dictionary."
 NO_INTEGER = "A valid integer is required."
 NO_NUMBER = "A valid number is required."
 
+MOST_CHARACTERS = 4096  # of an attribute's value
+FULL_TURN = 360
+
 LENGTHS: dict[str, Callable[[int], bool]] = {
     "rectangle": lambda n: n == 4,
     "ellipse": lambda n: n == 4,
@@ -72,7 +75,13 @@ def _placing(item: Row, required: Collection[str]) -> Errors:
 
 
 def _attribute(item: Row) -> Errors:
-    return {} if _is_index(item.get("spec_id")) else {"spec_id": [NO_INTEGER]}
+    errors: Errors = {} if _is_index(item.get("spec_id")) else {"spec_id": [NO_INTEGER]}
+    value = str(item.get("value", ""))
+    if "\0" in value:
+        errors["value"] = ["Null characters are not allowed."]
+    elif len(value.strip()) > MOST_CHARACTERS:
+        errors["value"] = [f"Ensure this field has no more than {MOST_CHARACTERS} characters."]
+    return errors
 
 
 def _drawing(item: Row) -> Errors:
@@ -84,11 +93,21 @@ def _drawing(item: Row) -> Errors:
         return {"type": [f'"{kind}" is not a valid choice.']}
     if not isinstance(points, list) or not all(map(_is_number, points)):
         return {"points": [NO_NUMBER]}
-    if not _is_number(item.get("rotation", 0)):
-        return {"rotation": [NO_NUMBER]}
+    turned = _turned(item.get("rotation", 0))
+    if turned:
+        return {"rotation": [turned]}
     if not isinstance(item.get("z_order", 0), int):
         return {"z_order": [NO_INTEGER]}
     return {} if LENGTHS[kind](len(points)) else {"points": [f"invalid length for shape type '{kind}'"]}
+
+
+def _turned(rotation: Any) -> str:
+    """What is wrong with an angle in degrees; empty when nothing is."""
+    if not _is_number(rotation):
+        return NO_NUMBER
+    if rotation < 0:
+        return "Ensure this value is greater than or equal to 0."
+    return "" if rotation <= FULL_TURN else f"Ensure this value is less than or equal to {FULL_TURN}."
 
 
 def _nested(item: Row, name: str, check: Callable[[Row], Errors]) -> Errors:

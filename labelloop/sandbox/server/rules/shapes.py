@@ -1,5 +1,7 @@
 """Annotations on their way in: checked, and completed with CVAT's defaults."""
 
+from collections.abc import Sequence
+
 from labelloop.sandbox.server.errors import Refusal, invalid
 from labelloop.sandbox.server.rules import shape_checks
 from labelloop.sandbox.server.serializers.annotation import KINDS, Specs
@@ -34,14 +36,23 @@ def checked(body: Row, specs: Specs, *, with_ids: bool) -> dict[str, list[Row]]:
 def _check_label(item: Row, specs: Specs) -> None:
     if item["label_id"] not in specs:
         raise invalid(f"label_id `{item['label_id']}` is invalid")
-    allowed = {spec["id"] for spec in specs[item["label_id"]]}
-    keyframes = [shape for shape in item.get("shapes", ()) if "label_id" not in shape]
-    for holder in [item, *keyframes]:
-        for attribute in holder["attributes"]:
-            if attribute.get("spec_id") not in allowed:
-                raise invalid(f"spec_id `{attribute.get('spec_id')}` is invalid")
+    own = specs[item["label_id"]]
+    if "shapes" in item:
+        # Along a track, what may change is said with each keyframe and all else once.
+        _check_attributes(item, [spec for spec in own if not spec["mutable"]])
+        for keyframe in item["shapes"]:
+            _check_attributes(keyframe, [spec for spec in own if spec["mutable"]])
+    else:
+        _check_attributes(item, own)
     for element in item.get("elements", ()):
         _check_label(element, specs)
+
+
+def _check_attributes(holder: Row, allowed: Sequence[Row]) -> None:
+    known = {spec["id"] for spec in allowed}
+    for attribute in holder["attributes"]:
+        if attribute.get("spec_id") not in known:
+            raise invalid(f"spec_id `{attribute.get('spec_id')}` is invalid")
 
 
 def _drawn(item: Row) -> Row:
@@ -52,7 +63,8 @@ def _drawn(item: Row) -> Row:
         "outside": bool(item.get("outside", False)),
         "z_order": item.get("z_order", 0),
         "rotation": item.get("rotation", 0),
-        "points": list(item.get("points") or []),
+        # A skeleton has no points but those of its parts.
+        "points": [] if item["type"] == "skeleton" else list(item.get("points") or []),
     }
 
 
@@ -70,7 +82,7 @@ def _placed(item: Row) -> Row:
 
 def _attributes(item: Row) -> list[Row]:
     return [
-        {"spec_id": attribute.get("spec_id"), "value": str(attribute.get("value", ""))}
+        {"spec_id": attribute.get("spec_id"), "value": str(attribute.get("value", "")).strip()}
         for attribute in item.get("attributes") or []
     ]
 
@@ -80,14 +92,36 @@ def _tag(item: Row) -> Row:
 
 
 def _shape(item: Row) -> Row:
-    elements = [_shape({"frame": item["frame"], **element}) for element in item.get("elements") or []]
-    return {**_drawn(item), **_placed(item), "elements": elements}
+    parts = [{"frame": item["frame"], **part} for part in item.get("elements") or []]
+    return {**_drawn(item), **_placed(item), "elements": [{**_drawn(part), **_placed(part)} for part in parts]}
 
 
 def _track(item: Row) -> Row:
+    whole = _moving(item)
+    parts = [_moving({"frame": item["frame"], **part}) for part in item.get("elements") or []]
+    for part in parts:
+        _begin(part, min(part["frame"], whole["frame"]))
+    return {**whole, "elements": parts}
+
+
+def _moving(item: Row) -> Row:
+    """A track without its parts."""
     keyframes = [
         {**_drawn(shape), "id": shape.get("id"), "frame": shape["frame"], "attributes": _attributes(shape)}
-        for shape in item.get("shapes") or []
+        for shape in sorted(item.get("shapes") or [], key=lambda shape: int(shape["frame"]))
     ]
-    elements = [_track({"frame": item["frame"], **element}) for element in item.get("elements") or []]
-    return {**_placed(item), "shapes": keyframes, "elements": elements}
+    track = {**_placed(item), "shapes": keyframes}
+    _begin(track, item["frame"])
+    return track
+
+
+def _begin(track: Row, frame: int) -> None:
+    """Let a track begin at this frame, or where it is seen first; it is outside until then, as CVAT has it."""
+    keyframes = track["shapes"]
+    if not keyframes:
+        return
+    track["frame"] = min(frame, keyframes[0]["frame"])
+    if keyframes[0]["type"] == "skeleton":
+        keyframes[0]["frame"] = track["frame"]
+    elif track["frame"] < keyframes[0]["frame"]:
+        keyframes.insert(0, {**keyframes[0], "id": None, "frame": track["frame"], "outside": True})

@@ -58,10 +58,28 @@ def _tag(body: Row, specs: Specs) -> Row:
 def _shape(body: Row, specs: Specs) -> Row:
     whole = _item(body, specs)
     shown = {key: whole[key] for key in SHAPE_KEYS if key in whole}
-    numbers = {"points": [float(value) for value in whole["points"]], "rotation": float(whole["rotation"])}
-    return {**shown, **numbers, "elements": [_shape(element, specs) for element in whole["elements"]]}
+    parts = {"elements": [_shape(element, specs) for element in whole["elements"]]} if "elements" in whole else {}
+    return {**shown, **_numbers(whole), **parts}
 
 
 def _track(body: Row, specs: Specs) -> Row:
     whole = _item(body, specs, mutable=False)
-    return {**whole, "elements": [_track(element, specs) for element in whole["elements"]]}
+    keyframes: list[Row] = []
+    for shape in sorted(whole["shapes"], key=lambda shape: shape["frame"]):
+        # What a keyframe does not say is as the keyframe before it says.
+        before = keyframes[-1]["attributes"] if keyframes else _defaults(body, specs)
+        said = {attribute["spec_id"] for attribute in shape["attributes"]}
+        left = [attribute for attribute in before if attribute["spec_id"] not in said]
+        keyframes.append({**shape, **_numbers(shape), "attributes": [*shape["attributes"], *left]})
+    parts = {"elements": [_track(element, specs) for element in whole["elements"]]} if "elements" in whole else {}
+    return {**whole, "shapes": keyframes, **parts}
+
+
+def _defaults(body: Row, specs: Specs) -> list[Row]:
+    """What may change along a track, before anything is said about it."""
+    mutable = [spec for spec in specs.get(body["label_id"], ()) if spec["mutable"]]
+    return [{"spec_id": spec["id"], "value": spec["default_value"]} for spec in mutable]
+
+
+def _numbers(drawn: Row) -> Row:
+    return {"points": [float(value) for value in drawn["points"]], "rotation": float(drawn["rotation"])}

@@ -1,0 +1,162 @@
+"""The whole content of a task written into another one, whose labels, attributes and frames have other numbers.
+
+Everything is named: labels and attributes by their names, frames by theirs. It is written job by job and never through
+the task, for CVAT cuts a track that is sent through a task where one job ends and the next begins.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from labelloop.adapters.cvat.client import CvatServer
+from labelloop.adapters.cvat.jobs import Job, delete_frames, jobs_of_task
+from labelloop.adapters.cvat.pull import content
+from labelloop.core.annotation import RawShape, TaskContent
+from labelloop.core.carried import attributes_said, carried, differing
+from labelloop.core.errors import CvatError
+
+KINDS = ("tags", "shapes", "tracks")
+NAMES = frozenset({"id", "label", "label_id", "attributes", "elements", "shapes"})  # written anew, or not at all
+MOST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class _Label:
+    """CVAT's numbers of a label: its own, those of its attributes and of its sublabels, by name."""
+
+    id: int
+    name: str
+    attributes: Mapping[str, int]
+    parts: Mapping[str, "_Label"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of a task by name; `missing` gathers the names it does not have."""
+
+    labels: Mapping[str, _Label]
+    frames: Mapping[int, int]  # frame there by frame here
+    missing: set[str] = field(default_factory=set)
+
+
+def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> TaskContent:
+    """Let a task hold exactly what another one held; returns it as read back.
+
+    What was there is replaced. Doing it again, after an interruption too, has the effect of once. An attribute that
+    only the labels of this task have stays at its default.
+
+    Args:
+        server: The connection.
+        task_id: The task to write into; its frames have the names of those of `wanted`.
+        wanted: What `pull.content` read, from whichever server.
+
+    Raises:
+        CvatError: If a frame, label or attribute has no counterpart (nothing is written then), the server refuses, or
+            what is read back differs.
+    """
+    numbers = _Numbers(_labels_of(server, task_id), _frames_of(server, task_id, wanted))
+    for job_id, body in _bodies(task_id, wanted, jobs_of_task(server, task_id), numbers).items():
+        doing = f"writing the annotations of job {job_id}"
+        server.write("PUT", f"/api/jobs/{job_id}/annotations/", doing, {"version": 0, **body})
+    delete_frames(server, task_id, [numbers.frames[frame.frame] for frame in wanted.frames if frame.deleted])
+    return _verified(server, task_id, wanted)
+
+
+def _verified(server: CvatServer, task_id: int, wanted: TaskContent) -> TaskContent:
+    found = content(server, task_id)
+    said = attributes_said(wanted)
+    places = differing(carried(wanted, said), carried(found, said))
+    if places:
+        shown = ", ".join(places[:MOST_SHOWN]) + (" …" if len(places) > MOST_SHOWN else "")
+        raise CvatError(
+            f"task {task_id} does not hold what was written into it: {shown}", "Did somebody work on it meanwhile?"
+        )
+    return found
+
+
+def _bodies(
+    task_id: int, wanted: TaskContent, jobs: Sequence[Job], numbers: _Numbers
+) -> dict[int, dict[str, list[dict[str, Any]]]]:
+    """For each job all that is on its frames, in the order in which it was drawn."""
+    bodies: dict[int, dict[str, list[dict[str, Any]]]] = {job.job_id: {kind: [] for kind in KINDS} for job in jobs}
+    # Where jobs overlap, the earlier one has the frame.
+    job_of = {frame: job.job_id for job in reversed(jobs) for frame in range(job.start_frame, job.stop_frame + 1)}
+    for kind, item in _items(wanted):
+        new = _numbered(item, numbers.labels, numbers)
+        if new["frame"] not in job_of:
+            raise CvatError(f"frame {new['frame']} of task {task_id} is in none of its jobs")
+        bodies[job_of[new["frame"]]][kind].append(new)
+    if numbers.missing:
+        raise CvatError(
+            f"task {task_id} has no {', '.join(sorted(numbers.missing))}",
+            "Add it in CVAT, under the same name; nothing was written.",
+        )
+    return bodies
+
+
+def _items(wanted: TaskContent) -> Iterator[tuple[str, RawShape]]:
+    for frame in wanted.frames:
+        yield from (("shapes", shape) for shape in frame.shapes)
+        yield from (("tags", tag) for tag in frame.tags)
+    tracks = {track["id"]: track for frame in wanted.frames for track in frame.tracks}
+    yield from (("tracks", track) for _, track in sorted(tracks.items()))
+
+
+def _frames_of(server: CvatServer, task_id: int, wanted: TaskContent) -> dict[int, int]:
+    """Frame of the task by frame of what is to be written.
+
+    Raises:
+        CvatError: If they do not have the same names, or not in the same order, in which tracks go through them.
+    """
+    meta = server.get(f"/api/tasks/{task_id}/data/meta", f"reading the frames of task {task_id}")
+    there = [str(frame["name"]) for frame in meta["frames"]]
+    here = [frame.name for frame in sorted(wanted.frames, key=lambda frame: frame.frame)]
+    if sorted(here) != sorted(there) or len(set(here)) < len(here):
+        odd = sorted(set(here) ^ set(there))[:MOST_SHOWN]
+        raise CvatError(f"task {task_id} does not have the frames that are to be written: {', '.join(odd)}")
+    if here != there and any(frame.tracks for frame in wanted.frames):
+        raise CvatError(f"task {task_id} has its frames in another order, and tracks cannot follow them")
+    place = {name: number for number, name in enumerate(there)}
+    return {frame.frame: place[frame.name] for frame in wanted.frames}
+
+
+def _labels_of(server: CvatServer, task_id: int) -> dict[str, _Label]:
+    labels = server.list_all("/api/labels", f"reading the labels of task {task_id}", task_id=task_id)
+    # A sublabel is listed with its skeleton, and some servers list it beside it as well.
+    return {str(label["name"]): _label(label) for label in labels if not label.get("has_parent")}
+
+
+def _label(raw: Mapping[str, Any]) -> _Label:
+    return _Label(
+        int(raw["id"]),
+        str(raw["name"]),
+        {str(spec["name"]): int(spec["id"]) for spec in raw.get("attributes") or []},
+        {str(part["name"]): _label(part) for part in raw.get("sublabels") or []},
+    )
+
+
+def _numbered(
+    item: RawShape, labels: Mapping[str, _Label], numbers: _Numbers, holder: _Label | None = None
+) -> dict[str, Any]:
+    """The item with the numbers of the task; what a newer server adds to items goes along as it is."""
+    label = labels.get(item["label"]) if "label" in item else holder
+    if label is None:
+        numbers.missing.add(f"label '{item['label']}'")
+        label = _Label(0, "", {})
+    new = {key: value for key, value in item.items() if key not in NAMES}
+    new["frame"] = numbers.frames[int(item["frame"])]
+    if "label" in item:
+        new["label_id"] = label.id
+    new["attributes"] = [_value(value, label, numbers) for value in item.get("attributes") or []]
+    if "shapes" in item:
+        new["shapes"] = [_numbered(keyframe, {}, numbers, label) for keyframe in item["shapes"]]
+    if "elements" in item:
+        parts = ({"frame": item["frame"], **part} for part in item["elements"])
+        new["elements"] = [_numbered(part, label.parts, numbers) for part in parts]
+    return new
+
+
+def _value(value: Mapping[str, Any], label: _Label, numbers: _Numbers) -> dict[str, Any]:
+    if label.id and value["name"] not in label.attributes:
+        numbers.missing.add(f"attribute '{value['name']}' of label '{label.name}'")
+    return {"spec_id": label.attributes.get(value["name"], 0), "value": value["value"]}
