@@ -79,7 +79,8 @@ def annotated_batch(
     """What people drew on a batch: a label version that is never overwritten, and field `human_labels`.
 
     The file keeps every shape as CVAT gave it. Boxes that cannot be used are set aside, counted and listed; images
-    on which people found nothing are kept as such. received = stored + quarantined + removed, or nothing is taken.
+    on which people found nothing are kept as such. What is no box to learn from is shown in fields of
+    its own. received = stored + shown + quarantined + removed, or nothing is taken.
     """
     iteration = context.partition_key
     now = project.current
@@ -117,7 +118,7 @@ def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.Ma
             "images removed in CVAT": len(version.removed),
             "boxes by class": table(class_table(version.boxes, classes)),
             "images by image class": counts(version.tags["label"].value_counts().to_dict(), "image class"),
-            "received, stored, set aside": table(version.census),
+            "received, stored, shown, set aside": table(version.census),
             "share of bad boxes": round(version.bad_box_share, 4),
             "set aside": table(version.quarantined),
             "revision": now.ledger.revision(batch),

@@ -22,6 +22,7 @@ from labelloop.resources.classes import freeze_schema
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.shown import show_drawn
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import table
 
@@ -59,7 +60,7 @@ def cvat_pull(
             "dagster/row_count": len(version.boxes),
             "images": len(version.reviewed),
             "tasks": table(pd.DataFrame([asdict(task) for task in tasks])),
-            "received, stored, set aside": table(version.census),
+            "received, stored, shown, set aside": table(version.census),
             "set aside": table(version.quarantined),
             "CVAT project": dg.MetadataValue.url(source.url),
         },
@@ -125,4 +126,5 @@ def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResou
     with dataset.writing(now, context.log.info) as loop:
         loop.add_samples(samples, paths)
         loop.show_labels(SOURCE, version.boxes, samples, version.reviewed)
+        show_drawn(now, loop, SOURCE, version, version.reviewed)
         loop.replace_tag(Tag.SOURCE_ANNOTATED, version.reviewed)

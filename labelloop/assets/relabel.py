@@ -81,7 +81,7 @@ def annotated_relabel(
         metadata={
             "dagster/row_count": sum(len(version.boxes) for version in versions.values()),
             "batches": table(relabelling.as_table(now)),
-            "received, stored, set aside": table(_joined({n: v.census for n, v in versions.items()})),
+            "received, stored, shown, set aside": table(_joined({n: v.census for n, v in versions.items()})),
             "set aside": table(_joined({n: v.quarantined for n, v in versions.items()})),
         },
     )

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent
 from labelloop.core.errors import LabelError
 from labelloop.core.schema import Schema
+from labelloop.core.tracks import at
 from labelloop.core.vocabulary import Quarantine
 
 TAG, TRACK, RECTANGLE = "tag", "track", "rectangle"
@@ -41,7 +42,9 @@ class Drawn:
 
 
 def drawn_in(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[Drawn]:
-    """Everything drawn in a task; a track counts once, on its first frame that was not deleted.
+    """Everything drawn in a task; a track counts once, on the first frame where it is seen.
+
+    A track that is never seen is where its first keyframe is, on a frame that was not deleted if there is one.
 
     Args:
         content: The task.
@@ -55,7 +58,14 @@ def drawn_in(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[Dra
     for frame in sorted(content.frames, key=lambda each: (each.deleted, each.frame)):
         for track in frame.tracks:
             tracks.setdefault(track["id"], Drawn(sample_of[frame.name], content.task_id, frame, TRACK, track))
-    yield from tracks.values()
+    for each in tracks.values():
+        seen = next(seen_on(content, each.raw), each.frame)
+        yield replace(each, sample_id=sample_of[seen.name], frame=seen)
+
+
+def seen_on(content: TaskContent, track: RawShape) -> Iterator[AnnotatedFrame]:
+    """The frames of a task on which the object of a track is seen, between its keyframes too; deleted ones left out."""
+    return (frame for frame in content.frames if not frame.deleted and at(track, frame.frame) is not None)
 
 
 def received(contents: Iterable[TaskContent]) -> Counter[str]:

@@ -1,7 +1,9 @@
 """A label version: what people drew, projected onto the boxes training uses, with nothing lost on the way.
 
-Every shape, tag and track the server sent ends up stored, quarantined or removed, and is counted by type:
-received = stored + quarantined + removed, or there is no label version.
+Every shape, tag and track the server sent ends up stored, shown, quarantined or removed, and is counted by type:
+received = stored + shown + quarantined + removed, or there is no label version. The file keeps all of them as they
+came; the columns say what becomes of them: stored are boxes to train on and classes of images, shown is what FiftyOne
+shows and no detector learns from.
 """
 
 from collections import Counter
@@ -14,9 +16,10 @@ import pandas as pd
 from labelloop.core.annotation import TaskContent
 from labelloop.core.bad_boxes import BAD_BOX_REASONS, bad_boxes
 from labelloop.core.boxes import CORNERS, as_boxes, clip, ordered
-from labelloop.core.drawn import RECTANGLE, TAG, Drawn, drawn_in, received, refuse_strangers
+from labelloop.core.drawn import RECTANGLE, TAG, TRACK, Drawn, drawn_in, received, refuse_strangers, seen_on
 from labelloop.core.errors import LabelError
 from labelloop.core.schema import Schema
+from labelloop.core.shape_labels import can_be_shown
 from labelloop.core.vocabulary import Quarantine
 
 BOX_TYPES = {
@@ -28,8 +31,10 @@ QUARANTINE_TYPES = {
     "sample_id": "str", "task_id": "int64", "frame": "int64", "shape_id": "int64", "label": "str", "type": "str",
     "reason": "str",
 }  # fmt: skip
+SHAPE_TYPES = {name: kind for name, kind in QUARANTINE_TYPES.items() if name != "reason"}
 TAG_TYPES = {"sample_id": "str", "label": "str", "task_id": "int64", "frame": "int64", "shape_id": "int64"}
-CENSUS_TYPES = {"type": "str", "received": "int64", "stored": "int64", "quarantined": "int64", "removed": "int64"}
+OUTCOMES = ("stored", "shown", "quarantined", "removed")
+CENSUS_TYPES = {"type": "str", "received": "int64", **dict.fromkeys(OUTCOMES, "int64")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,7 @@ class LabelVersion:
         quarantined: What was set aside and why, with the columns of `QUARANTINE_TYPES`.
         census: Counts by shape type, with the columns of `CENSUS_TYPES`.
         tags: Classes of whole images, with the columns of `TAG_TYPES`.
+        shapes: What is shown and not trained on, with the columns of `SHAPE_TYPES`; a track on each of its images.
     """
 
     schema_version: int
@@ -56,18 +62,20 @@ class LabelVersion:
     census: pd.DataFrame
     looked_for: Mapping[str, int] = field(default_factory=dict)
     tags: pd.DataFrame = field(default_factory=lambda: _frame([], TAG_TYPES))
+    shapes: pd.DataFrame = field(default_factory=lambda: _frame([], SHAPE_TYPES))
 
     def __post_init__(self) -> None:
-        settled = self.census[["stored", "quarantined", "removed"]].sum(axis=1)
+        settled = self.census[list(OUTCOMES)].sum(axis=1)
         lost = self.census[self.census["received"] != settled]
         if len(lost):
             raise LabelError(f"Shapes were lost on the way, nothing is stored: {lost.to_dict('records')}")
 
     @property
     def incomplete(self) -> tuple[str, ...]:
-        """Reviewed images with an object that could not be stored; as a background they would teach a lie."""
-        could_not = ~self.quarantined["reason"].isin(BAD_BOX_REASONS) & (self.quarantined["type"] != TAG)
-        return tuple(sorted(set(self.quarantined.loc[could_not, "sample_id"])))
+        """Reviewed images with an object that is no box to train on; as a background they would teach a lie."""
+        could_not = self.quarantined[~self.quarantined["reason"].isin(BAD_BOX_REASONS)]
+        objects = (frame.loc[frame["type"] != TAG, "sample_id"] for frame in (could_not, self.shapes))
+        return tuple(sorted({sample_id for ids in objects for sample_id in ids}))
 
     @property
     def bad_box_share(self) -> float:
@@ -86,6 +94,7 @@ class LabelVersion:
             "boxes": _records(self.boxes),
             "looked_for": dict(self.looked_for),
             "tags": _records(self.tags),
+            "shapes": _records(self.shapes),
         }
 
     @classmethod
@@ -97,9 +106,10 @@ class LabelVersion:
             reviewed=tuple(plain["reviewed"]),
             removed=tuple(plain["removed"]),
             quarantined=_frame(plain["quarantined"], QUARANTINE_TYPES),
-            census=_frame(plain["census"], CENSUS_TYPES),
+            census=_frame([dict.fromkeys(OUTCOMES, 0) | row for row in plain["census"]], CENSUS_TYPES),
             looked_for=dict(plain["looked_for"]),
             tags=_frame(plain["tags"], TAG_TYPES),
+            shapes=_frame(plain.get("shapes", []), SHAPE_TYPES),
         )
 
 
@@ -114,7 +124,7 @@ def project(
 
     Only upright rectangles of known classes become boxes, and tags of image classes tags. Corners are put in
     order and clipped to the image; a box that reaches out by more than a pixel, has no area or is drawn twice is
-    quarantined, like everything else.
+    quarantined. Everything else of a known class is shown; what is of no class or cannot be seen is quarantined.
 
     Args:
         contents: The tasks as the server gave them.
@@ -129,12 +139,15 @@ def project(
     refuse_strangers(contents, sample_of)
     drawn = [each for content in contents for each in drawn_in(content, sample_of)]
     of_images = [each for each in drawn if not each.removed and each.is_of_image(image_classes)]
-    shapes = [each for each in drawn if not each.removed and not each.is_of_image(image_classes)]
-    live = [(each, each.objection(schema)) for each in shapes]
+    others = [each for each in drawn if not each.removed and not each.is_of_image(image_classes)]
+    seen = [_is_seen(each, schema) for each in others]
+    live = [(each, each.objection(schema)) for each, is_seen in zip(others, seen, strict=True) if not is_seen]
     rectangles = _frame([_box(each, schema) for each, objection in live if objection is None], BOX_TYPES)
     frames = [(sample_of[frame.name], frame) for content in contents for frame in content.frames]
     sizes = {sample_id: (frame.width, frame.height) for sample_id, frame in frames if not frame.deleted}
     bad = bad_boxes(rectangles, sizes)
+    shown = [each for each, is_seen in zip(others, seen, strict=True) if is_seen]
+    shapes = _shapes(shown, contents, sample_of, schema)
     unfit = [_set_aside(each, schema, objection) for each, objection in live if objection is not None]
     quarantined = _frame([*unfit, *_records(bad.assign(type=RECTANGLE))], QUARANTINE_TYPES)
     boxes = _clipped(rectangles.drop(bad.index), sizes)
@@ -147,14 +160,37 @@ def project(
         looked_for={name: min((looked_for or {}).get(name, schema.version), schema.version) for name in sorted(sizes)},
         census=_census(
             received(contents),
-            {RECTANGLE: len(boxes), TAG: len(of_images)},
-            quarantined,
-            [each for each in drawn if each.removed],
+            {
+                "stored": Counter({RECTANGLE: len(boxes), TAG: len(of_images)}),
+                "shown": Counter(each.type for each in shown),
+                "quarantined": Counter(quarantined["type"]),
+                "removed": Counter(each.type for each in drawn if each.removed),
+            },
         ),
+        shapes=shapes,
         tags=_frame([_origin(each, schema) for each in of_images], TAG_TYPES).sort_values(
             ["sample_id", "label"], ignore_index=True
         ),
     )
+
+
+def _is_seen(drawn: Drawn, schema: Schema) -> bool:
+    """Whether it is of a known class, no box, and to be seen all the same."""
+    unfit = drawn.objection(schema) is Quarantine.UNSUPPORTED_SHAPE
+    return unfit and can_be_shown(drawn.raw, drawn.frame)
+
+
+def _shapes(
+    shown: Sequence[Drawn], contents: Sequence[TaskContent], sample_of: Mapping[str, str], schema: Schema
+) -> pd.DataFrame:
+    """One row for each shape and tag, and of a track for each image on which its object is."""
+    by_id = {content.task_id: content for content in contents}
+    rows = [
+        {**_origin(each, schema), "type": each.type, "sample_id": sample_of[frame.name], "frame": frame.frame}
+        for each in shown
+        for frame in (seen_on(by_id[each.task_id], each.raw) if each.type == TRACK else [each.frame])
+    ]
+    return _frame(rows, SHAPE_TYPES).sort_values(["sample_id", "type", "shape_id"], ignore_index=True)
 
 
 def _box(drawn: Drawn, schema: Schema) -> dict[str, Any]:
@@ -182,18 +218,15 @@ def _clipped(boxes: pd.DataFrame, sizes: Mapping[str, tuple[float, float]]) -> p
     return boxes.assign(**dict(zip(CORNERS, corners.T, strict=True)))
 
 
-def _census(
-    counts: Counter[str], stored: Mapping[str, int], quarantined: pd.DataFrame, removed: Sequence[Drawn]
-) -> pd.DataFrame:
-    set_aside, gone = Counter(quarantined["type"]), Counter(each.type for each in removed)
-    rows = [
-        {
-            "type": name, "received": counts[name], "stored": stored.get(name, 0),
-            "quarantined": set_aside[name], "removed": gone[name],
-        }
-        for name in sorted(counts.keys() | set_aside.keys() | gone.keys())
-    ]  # fmt: skip
-    return _frame(rows, CENSUS_TYPES)
+def _census(counts: Counter[str], outcomes: Mapping[str, Counter[str]]) -> pd.DataFrame:
+    names = sorted({name for counter in (counts, *outcomes.values()) for name, count in counter.items() if count})
+    return _frame(
+        [
+            {"type": name, "received": counts[name], **{each: outcomes[each][name] for each in OUTCOMES}}
+            for name in names
+        ],
+        CENSUS_TYPES,
+    )
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:

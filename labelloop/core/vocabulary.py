@@ -85,10 +85,20 @@ class Field(StrEnum):
     GROUND_TRUTH_TAGS = "ground_truth_tags"
     HUMAN_LABELS = "human_labels"
     HUMAN_TAGS = "human_tags"  # classes of whole images
+    # What people drew and no detector learns from: boxes of tracks and those set aside, instance masks; then the rest.
+    HUMAN_SHAPES = "human_shapes"
+    HUMAN_POLYLINES = "human_polylines"
+    HUMAN_KEYPOINTS = "human_keypoints"
+    HUMAN_CLASSIFICATIONS = "human_classifications"
     STATUS = "annotation_status"
     ZCORE = "zcore"
     CVAT_URL = "cvat_url"  # the task the sample was sent with last
     DAGSTER_URL = "dagster_url"  # the asset that sent it
+
+
+SHAPE_FIELDS = (
+    Field.HUMAN_SHAPES, Field.HUMAN_POLYLINES, Field.HUMAN_KEYPOINTS, Field.HUMAN_CLASSIFICATIONS,
+)  # fmt: skip
 
 
 class LabelKind(StrEnum):
@@ -138,7 +148,7 @@ class Quarantine(StrEnum):
     TRUNCATED = "truncated or damaged image"
     UNREADABLE = "cannot be read"
     UNKNOWN_CLASS = "class not in the schema"
-    UNSUPPORTED_SHAPE = "shape type not supported yet"
+    UNSUPPORTED_SHAPE = "shape that cannot be shown"
     DEGENERATE = "box without area"
     OUT_OF_FRAME = "box reaches out of the image"
     DUPLICATE = "same box drawn twice"

@@ -6,7 +6,7 @@ from typing import Any
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.ledger import Ledger
 from labelloop.core.errors import DatabaseError
-from labelloop.core.vocabulary import Field
+from labelloop.core.vocabulary import SHAPE_FIELDS, Field
 
 MARK = "labelloop"  # key in `dataset.info`
 
@@ -53,8 +53,9 @@ def _move(dataset: Any, paths: Mapping[str, str]) -> None:
 
 
 def _rename(dataset: Any, names: Mapping[str, str]) -> None:
-    """Let labels bear today's name of their class, in every field of boxes."""
+    """Let labels bear today's name of their class, in every field of boxes and in those of shapes."""
     import fiftyone as fo
 
-    for field in dataset.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections):
+    boxes = dataset.get_field_schema(ftype=fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+    for field in [*boxes, *(str(field) for field in SHAPE_FIELDS if field not in boxes and dataset.has_field(field))]:
         dataset.map_labels(field, dict(names)).save(field)
