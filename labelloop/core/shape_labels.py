@@ -97,12 +97,20 @@ def _of_task(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[Sha
                 yield from _of_shape(moment, frame, sample_id, tracked)
 
 
-def _of_shape(raw: RawShape, frame: AnnotatedFrame, sample_id: str, place: Mapping[str, Any]) -> Iterator[ShapeLabel]:
+def look_of(raw: RawShape, frame: AnnotatedFrame) -> ShapeLabel | None:
+    """How a shape looks on a frame and what is said of it, wherever it came from; None where nothing is to be seen."""
     look = _look(raw, frame)
+    if look is None:
+        return None
+    drawn = {name: raw.get(name, default) for name, default in DRAWN.items()}
+    about = {**_origin(raw), **drawn, "type": raw["type"], **look.about}
+    return replace(look, label=raw["label"], about=about, said=_said(raw))
+
+
+def _of_shape(raw: RawShape, frame: AnnotatedFrame, sample_id: str, place: Mapping[str, Any]) -> Iterator[ShapeLabel]:
+    look = look_of(raw, frame)
     if look is not None:
-        drawn = {name: raw.get(name, default) for name, default in DRAWN.items()}
-        about = {**place, **_origin(raw), **drawn, "type": raw["type"], **look.about}
-        yield replace(look, sample_id=sample_id, label=raw["label"], about=about, said=_said(raw))
+        yield replace(look, sample_id=sample_id, about={**place, **look.about})
 
 
 def _origin(raw: RawShape) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What people drew besides boxes, in FiftyOne: a field for each of its label types, there and back."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,16 +36,22 @@ def show_shapes(loop: LoopDataset, labels: Sequence[ShapeLabel], sample_ids: Seq
             loop.set_values(field, values)
 
 
-def read_shapes(loop: LoopDataset, sample_ids: Iterable[str]) -> list[ShapeLabel]:
-    """The labels in the fields of shapes, as people left them."""
+def read_shapes(loop: LoopDataset, sample_ids: Iterable[str], attributes: Iterable[str] = ()) -> list[ShapeLabel]:
+    """The labels in the fields of shapes, as people left them.
+
+    Args:
+        loop: The data set.
+        sample_ids: Images to read.
+        attributes: Names of attributes as CVAT has them; others are called as FiftyOne has them.
+    """
     view = loop.view_of(sample_ids)
+    names = {name_of(attribute): attribute for attribute in attributes}
     return [
-        label
+        _read(sample_id, Field(field), each, names)
         for field, (_, holds) in _holders().items()
         if loop.dataset.has_field(field)
         for sample_id, holder in zip(*view.values([Field.SAMPLE_ID.value, field]), strict=True)
         for each in (getattr(holder, holds) if holder is not None else [])
-        for label in _read(sample_id, Field(field), each)
     ]
 
 
@@ -84,14 +90,15 @@ def _label(label: ShapeLabel) -> Any:
     return fo.Classification(label=label.label, **about)
 
 
-def _read(sample_id: str, field: Field, drawn: Any) -> Iterator[ShapeLabel]:
+def _read(sample_id: str, field: Field, drawn: Any, names: Mapping[str, str]) -> ShapeLabel:
     rings: Sequence[Any] = ()
     if field == Field.HUMAN_POLYLINES:
         rings = drawn.points
     elif field == Field.HUMAN_KEYPOINTS:
         rings = [drawn.points]
     boxed = field == Field.HUMAN_SHAPES
-    yield ShapeLabel(
+    told = {name: drawn[name] for name in drawn.field_names if drawn[name] is not None}
+    return ShapeLabel(
         sample_id,
         field,
         drawn.label or "",
@@ -100,7 +107,11 @@ def _read(sample_id: str, field: Field, drawn: Any) -> Iterator[ShapeLabel]:
         box=tuple(drawn.bounding_box) if boxed else (),
         mask=drawn.get_mask() > 0 if boxed and drawn.has_mask else None,
         about={name: drawn[name] for name in OWN if drawn.has_field(name) and drawn[name] is not None},
-        said={name: str(drawn[name]) for name in drawn.field_names if _is_said(name) and drawn[name] is not None},
+        said={
+            names.get(name, name): str(drawn[name])
+            for name in drawn.field_names
+            if _is_said(name) and drawn[name] is not None
+        },
     )
 
 

@@ -22,7 +22,8 @@ def two(loop):
 
 def of_every_kind():
     return [
-        ShapeLabel("s1", Field.HUMAN_POLYLINES, "cat", rings=(RING, RING), closed=True, about=ABOUT, said={"hue": ""}),
+        ShapeLabel("s1", Field.HUMAN_POLYLINES, "cat", rings=(RING, RING), closed=True, about=ABOUT,
+                   said={"hue": "", "hair colour": "größer"}),
         ShapeLabel("s1", Field.HUMAN_POLYLINES, "dog", rings=(RING[:2],), about={**ABOUT, "type": "polyline"}),
         ShapeLabel(
             "s2", Field.HUMAN_KEYPOINTS, "cat", rings=(np.array([[0.5, 0.5], [math.nan, math.nan]]),),
@@ -48,13 +49,13 @@ def plain(labels):
 
 def test_labels_of_every_kind_are_read_as_they_were_shown(two):
     show_shapes(two, of_every_kind(), ["s1", "s2"])
-    assert plain(read_shapes(two, ["s1", "s2"])) == plain(of_every_kind())
+    assert plain(read_shapes(two, ["s1", "s2"], ["hair colour"])) == plain(of_every_kind())
 
 
 def test_labels_of_a_track_have_its_number_as_index(two):
     show_shapes(two, of_every_kind(), ["s1", "s2"])
     assert two.dataset.count_values(f"{Field.HUMAN_SHAPES}.detections.index") == {12: 1, None: 1}
-    assert two.dataset.count_values(f"{Field.HUMAN_POLYLINES}.polylines.hue") == {"": 1, None: 1}
+    assert two.dataset.count_values(f"{Field.HUMAN_POLYLINES}.polylines.hair_colour") == {"größer": 1, None: 1}
 
 
 def test_shown_again_only_what_is_given_stays_and_a_field_that_nothing_needs_is_not_made(two):
