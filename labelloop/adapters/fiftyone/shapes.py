@@ -106,12 +106,8 @@ def _read(sample_id: str, field: Field, drawn: Any, names: Mapping[str, str]) ->
         closed=bool(field == Field.HUMAN_POLYLINES and drawn.closed),
         box=tuple(drawn.bounding_box) if boxed else (),
         mask=drawn.get_mask() > 0 if boxed and drawn.has_mask else None,
-        about={name: drawn[name] for name in OWN if drawn.has_field(name) and drawn[name] is not None},
-        said={
-            names.get(name, name): str(drawn[name])
-            for name in drawn.field_names
-            if _is_said(name) and drawn[name] is not None
-        },
+        about={name: value for name, value in told.items() if name in OWN},
+        said={names.get(name, name): str(value) for name, value in told.items() if _is_said(name)},
     )
 
 
