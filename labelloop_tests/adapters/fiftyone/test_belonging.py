@@ -3,11 +3,14 @@ import pandas as pd
 import pytest
 
 from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.fiftyone.shapes import read_shapes, show_shapes
 from labelloop.adapters.files import atomic
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.ledger import Ledger
 from labelloop.core.errors import DatabaseError
 from labelloop.core.schema import Schema
+from labelloop.core.shape_labels import ShapeLabel
+from labelloop.core.vocabulary import Field
 from labelloop_tests.core.builders import labels
 from labelloop_tests.fiftyone_world import database
 
@@ -52,6 +55,20 @@ def test_boxes_and_predictions_bear_the_name_their_class_has_today(homes, filled
         dataset = LoopDataset.open(homes[0], database()[1], filled.dataset.name).dataset
         for field in ("human_labels", "predictions_v0"):
             assert dataset.values(f"{field}.detections.label") == [["cat"], ["hound"]]
+
+
+def test_shapes_bear_the_name_their_class_has_today(homes, filled):
+    ring = np.array([[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]])
+    drawn = [
+        ShapeLabel("a", Field.HUMAN_POLYLINES, "dog", rings=(ring,), closed=True),
+        ShapeLabel("b", Field.HUMAN_KEYPOINTS, "dog", rings=(ring,)),
+        ShapeLabel("b", Field.HUMAN_SHAPES, "dog", box=(0.1, 0.1, 0.2, 0.2)),
+        ShapeLabel("b", Field.HUMAN_CLASSIFICATIONS, "dog"),
+    ]
+    show_shapes(filled, drawn, ["a", "b"])
+    Ledger(homes[0]).save_schema(Schema.first(["cat", "dog"]).rename({"dog": "hound"}))
+    renamed = read_shapes(LoopDataset.open(homes[0], database()[1], filled.dataset.name), ["a", "b"])
+    assert [label.label for label in renamed] == ["hound"] * 4
 
 
 def test_a_data_set_of_another_project_is_neither_opened_nor_dropped(homes, filled, tmp_path):
