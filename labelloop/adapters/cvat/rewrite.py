@@ -1,7 +1,7 @@
 """The whole content of a task written into another one, whose labels, attributes and frames have other numbers.
 
 Everything is named: labels and attributes by their names, frames by theirs. It is written job by job and never through
-the task, for CVAT cuts a track that is sent through a task where one job ends and the next begins.
+the task, for CVAT then puts what is on a frame of two jobs into both, and cuts tracks where one job ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from labelloop.adapters.cvat.pull import content
 from labelloop.core.annotation import RawShape, TaskContent
 from labelloop.core.carried import attributes_said, carried, differing
 from labelloop.core.errors import CvatError
+from labelloop.core.tracks import at
 
 KINDS = ("tags", "shapes", "tracks")
 NAMES = frozenset({"id", "label", "label_id", "attributes", "elements", "shapes"})  # written anew, or not at all
@@ -52,7 +53,7 @@ def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> Task
 
     Raises:
         CvatError: If a frame, label or attribute has no counterpart (nothing is written then), the server refuses, or
-            what is read back differs.
+            what is read back differs. Where a track goes on after the end of its job nothing is written either.
     """
     numbers = _Numbers(_labels_of(server, task_id), _frames_of(server, task_id, wanted))
     for job_id, body in _bodies(task_id, wanted, jobs_of_task(server, task_id), numbers).items():
@@ -85,6 +86,8 @@ def _bodies(
         new = _numbered(item, numbers.labels, numbers)
         if new["frame"] not in job_of:
             raise CvatError(f"frame {new['frame']} of task {task_id} is in none of its jobs")
+        if kind == "tracks":
+            _refuse_cut(task_id, new, jobs)
         bodies[job_of[new["frame"]]][kind].append(new)
     if numbers.missing:
         raise CvatError(
@@ -92,6 +95,22 @@ def _bodies(
             "Add it in CVAT, under the same name; nothing was written.",
         )
     return bodies
+
+
+def _refuse_cut(task_id: int, track: RawShape, jobs: Sequence[Job]) -> None:
+    """A track lives in one job: read through the task, it ends where the next one begins, wherever it went before.
+
+    Raises:
+        CvatError: If it is seen after its job.
+    """
+    job = next(job for job in jobs if job.start_frame <= track["frame"] <= job.stop_frame)
+    later = range(job.stop_frame + 1, max(job.stop_frame for job in jobs) + 1)
+    if any(at(track, frame) is not None for frame in later):
+        raise CvatError(
+            f"a track on frame {track['frame']} of task {task_id} goes on after frame {job.stop_frame}, where its job "
+            "ends",
+            "Make the task with the segment size of the one it was drawn in; nothing was written.",
+        )
 
 
 def _items(wanted: TaskContent) -> Iterator[tuple[str, RawShape]]:

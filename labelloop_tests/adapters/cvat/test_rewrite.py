@@ -26,9 +26,9 @@ def make_labels(server: CvatServer, project: ProjectRef, labels: list[dict]) -> 
 
 @pytest.fixture
 def pair(server, project, make_spec):
-    """Two tasks of the same images, whose labels and attributes have other ids and other jobs."""
+    """Two tasks of the same images, whose labels and attributes have other ids."""
     make_labels(server, project, LABELS)
-    here = push_task(server, project, make_spec(FRAMES))
+    here = push_task(server, project, make_spec(FRAMES, segment_size=0))
     turned = [{**deepcopy(label), "attributes": label.get("attributes", [])[::-1]} for label in LABELS[::-1]]
     body = {"name": project.name, "labels": [{"name": "another"}, *turned]}
     other = server.write("POST", "/api/projects", "making a project", body)
@@ -109,7 +109,7 @@ def test_what_is_pulled_and_pushed_is_what_was_drawn(server, pair, drawn):
 
 
 @pytest.mark.slow
-@effort(max_examples=60, **EFFORT)
+@effort(max_examples=40, **EFFORT)
 @given(drawn=contents())
 def test_whatever_is_pulled_and_pushed_is_what_was_drawn(server, pair, drawn):
     goes_and_comes_back(server, pair, drawn)
@@ -147,6 +147,38 @@ def test_a_task_of_other_images_is_refused(server, project, make_spec, pair):
     other = push_task(server, project, make_spec(["x.png", "y.png"], key="images"))
     with pytest.raises(CvatError, match="does not have the frames"):
         write_content(server, other.task_id, content(server, pair[0]))
+
+
+def moving(first: int, last: int) -> dict[str, Any]:
+    keyframes = [{"type": "points", "points": [1.0 + at, 2.0], "frame": at, "attributes": []} for at in (first, last)]
+    return {"label": PLAIN, "frame": first, "attributes": [], "shapes": keyframes, "elements": []}
+
+
+def test_shapes_and_tracks_go_to_the_job_that_has_their_frame(server, project, make_spec, pair):
+    here = push_task(server, project, make_spec(FRAMES, key="jobs", segment_size=2))
+    there = push_task(server, project, make_spec(FRAMES, key="more jobs", segment_size=2))
+    shapes = [
+        {"type": "points", "points": [1.0, 2.0], "label": PLAIN, "frame": at, "attributes": [], "elements": []}
+        for at in range(FRAMES)
+    ]
+    draw(server, here.task_id, {**EMPTY, "shapes": shapes, "tracks": [moving(0, 1), moving(2, 3)]})
+    pulled = content(server, here.task_id)
+    assert bare(write_content(server, there.task_id, pulled)) == bare(pulled)
+    for job in jobs_of_task(server, there.task_id):
+        kept = server.get(f"/api/jobs/{job.job_id}/annotations/", "reading")
+        assert [shape["frame"] for shape in kept["shapes"]] == [job.start_frame, job.stop_frame]
+        assert [track["frame"] for track in kept["tracks"]] == [job.start_frame]
+    assert bare(write_content(server, pair[0], pulled)) == bare(pulled)
+
+
+def test_a_track_that_would_go_on_after_its_job_is_refused_and_nothing_is_written(server, project, make_spec, pair):
+    here, _ = pair
+    draw(server, here, {**EMPTY, "tracks": [moving(0, 3)], "tags": [{"label": PLAIN, "frame": 0, "attributes": []}]})
+    short = push_task(server, project, make_spec(FRAMES, key="short", segment_size=2))
+    before = content(server, short.task_id)
+    with pytest.raises(CvatError, match=r"a track on frame 0 .* goes on after frame 1"):
+        write_content(server, short.task_id, content(server, here))
+    assert content(server, short.task_id) == before
 
 
 def test_what_comes_back_otherwise_is_an_error(server, pair):

@@ -76,7 +76,7 @@ def test_parts_have_ids_and_no_parts_of_their_own(api: Api, make_task) -> None:
     label = {"name": "hand", "type": "skeleton", "sublabels": [{"name": "thumb", "type": "points"}]}
     project = api.call("POST", "/api/projects", json={"name": "parts", "labels": [label]}).json()["id"]
     (hand,) = api.get(f"/api/labels?project_id={project}").json()["results"]
-    path = f"/api/tasks/{make_task(project_id=project)}/annotations"
+    path = f"/api/tasks/{make_task(segment_size=5, project_id=project)}/annotations"
     thumb, point = {"label_id": hand["sublabels"][0]["id"]}, {"type": "points", "points": [3.0, 4.0]}
     still = {"type": "skeleton", "label_id": hand["id"], "frame": 0, "elements": [{**thumb, **point}] * 2}
     whole = {"type": "skeleton", "points": [], "frame": 0}
@@ -100,7 +100,7 @@ def test_a_keyframe_says_what_the_one_before_said_until_it_says_otherwise(api: A
     project = api.call("POST", "/api/projects", json=body).json()["id"]
     (dog,) = api.get(f"/api/labels?project_id={project}").json()["results"]
     pose, breed = (spec["id"] for spec in dog["attributes"])
-    path = f"/api/tasks/{make_task(project_id=project)}/annotations"
+    path = f"/api/tasks/{make_task(segment_size=5, project_id=project)}/annotations"
     point = {"type": "points", "points": [3.0, 4.0]}
     said = [{"spec_id": pose, "value": " lies "}]
     keyframes = [{**point, "frame": 0}, {**point, "frame": 2, "attributes": said}, {**point, "frame": 3}]

@@ -31,12 +31,15 @@ class Annotations:
         return {label["id"]: self.store.find("attributes", label_id=label["id"]) for label in found}
 
     def rows(self) -> Mapping[str, list[Row]]:
-        """All that is stored, in the order of jobs, frames and ids."""
+        """All that is stored, in the order of jobs, frames and ids; a track ends where the next job begins."""
         ordered = sorted(self.jobs, key=lambda job: (job["start_frame"], job["id"]))
-        return {
-            kind: [row for job in ordered for row in self.store.find(kind, order="frame, id", job_id=job["id"])]
-            for kind in KINDS
+        found = {
+            kind: [self.store.find(kind, order="frame, id", job_id=job["id"]) for job in ordered] for kind in KINDS
         }
+        for tracks, following in zip(found["tracks"], ordered[1:], strict=False):
+            end = following["start_frame"] + (self.task["overlap"] or 0)
+            tracks[:] = [{**row, "body": _ended(row["body"], end)} for row in tracks]
+        return {kind: [row for rows in lists for row in rows] for kind, lists in found.items()}
 
     def create(self, items: Items) -> Items:
         """Add annotations; returns those that were kept, with their new ids."""
@@ -99,6 +102,15 @@ class Annotations:
         """The row with an id, if it belongs to the jobs that are looked at."""
         row = self.store.first(kind, id=row_id) if row_id is not None else None
         return row if row and row["job_id"] in {job["id"] for job in self.jobs} else None
+
+
+def _ended(track: Row, frame: int) -> Row:
+    """A track that is outside from a frame on, unless it is already."""
+    last = track["shapes"][-1] if track["shapes"] else {"outside": True}
+    if last["outside"]:
+        return track
+    parts = {"elements": [_ended(part, frame) for part in track["elements"]]} if "elements" in track else {}
+    return {**track, "shapes": [*track["shapes"], {**last, "frame": frame, "outside": True}], **parts}
 
 
 def _numbered(item: Row, number: Callable[[], int]) -> Row:
