@@ -19,11 +19,14 @@ from PIL import Image
 
 from labelloop.adapters.cvat.access import CvatAccess, access_from_environment, access_from_file
 from labelloop.adapters.cvat.client import CvatServer, connect
+from labelloop.adapters.cvat.creation import wait_for_creation
 from labelloop.adapters.cvat.names import upload_names
 from labelloop.adapters.cvat.projects import ProjectRef, find_or_create_project
+from labelloop.adapters.cvat.pull import tasks_of_project
 from labelloop.core.annotation import TaskSpec, UploadImage
 from labelloop.sandbox.server.running import SandboxServer
 
+LONGEST_CREATION_S = 300.0
 CLASSES = ["cat", "dog", "Ünïcorn & co"]
 
 
@@ -46,11 +49,20 @@ def server(access: CvatAccess) -> CvatServer:
 
 @pytest.fixture
 def project_name(server: CvatServer) -> Iterator[str]:
-    """A name of our own; every project that bears it at the end is deleted, and its tasks with it."""
+    """A name of our own; every project whose name begins with it is deleted in the end, and its tasks with it."""
     name = f"labelloop test {uuid.uuid4().hex[:10]}"
     yield name
-    for project in server.list_all("/api/projects", "cleaning up", name=name):
-        server.write("DELETE", f"/api/projects/{project['id']}", "cleaning up")
+    for project in server.list_all("/api/projects", "cleaning up", search=name):
+        if project["name"].startswith(name):
+            _delete(server, project["id"])
+
+
+def _delete(server: CvatServer, project_id: int) -> None:
+    """Delete a project; CVAT cannot while one of its tasks is being made."""
+    for task in tasks_of_project(server, project_id):
+        if not task.size:
+            wait_for_creation(server, task.task_id, timeout_s=LONGEST_CREATION_S)
+    server.write("DELETE", f"/api/projects/{project_id}", "cleaning up")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Names under which images travel: people recognise the original, and a frame maps back to its sample without state."""
 
+import html
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -87,7 +88,10 @@ def _bytes_of(image: UploadImage) -> int:
 
 def _upload_name(token: str, path: str) -> str:
     original = PurePosixPath(Path(path).as_posix())
-    stem = FORBIDDEN.sub("_", original.stem).strip(" .") or "image"
+    stem = "".join(letter if letter.isprintable() else "_" for letter in FORBIDDEN.sub("_", original.stem))
+    if html.unescape(stem) != stem:  # CVAT would resolve what looks like an HTML entity: cats&notdogs
+        stem = stem.replace("&", "_")
+    stem = stem.strip(" .") or "image"
     # Cut by bytes, at a whole character; what no encoding knows becomes a question mark.
     stem = stem.encode("utf-8", "replace")[:MOST_STEM_BYTES].decode("utf-8", "ignore").rstrip(" .")
     suffix = original.suffix.lower()

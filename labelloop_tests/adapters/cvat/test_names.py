@@ -1,3 +1,4 @@
+import html
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ def test_cvat_takes_every_name_for_an_image(path: str):
     name = upload_names([(A, path)])[A]
     assert Path(name).suffix in {".jpg", ".png"}
     assert not name.startswith(".")
+
+
+@pytest.mark.parametrize("stem", ["cats&notdogs", "&lt;b&gt;", "3.04\u202fPM", "a\u00a0b", "zero\u200bwidth", "\ufeffx"])
+def test_cvat_leaves_the_name_as_it_is(stem: str):
+    name = upload_names([(A, f"{stem}.png")])[A]
+    assert name == html.unescape(name)
+    assert name.isprintable()
 
 
 def test_a_sample_twice_is_an_error():

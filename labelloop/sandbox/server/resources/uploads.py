@@ -1,5 +1,6 @@
 """The upload of a task's files: begin, parts, finish; or all in one form, as older clients send it."""
 
+import html
 import json
 import sqlite3
 from contextlib import nullcontext
@@ -91,5 +92,6 @@ def _options(fields: Row) -> Row:
 
 
 def base_name(name: str) -> str:
-    """What CVAT keeps of a file name in a form."""
-    return name.replace("\\", "/").rsplit("/", 1)[-1]
+    """What CVAT keeps of a file name in a form: Django resolves HTML entities and drops what cannot be printed."""
+    base = html.unescape(name).replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(letter for letter in base if letter.isprintable())
