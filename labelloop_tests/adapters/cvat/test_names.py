@@ -34,7 +34,9 @@ def test_cvat_takes_every_name_for_an_image(path: str):
     assert not name.startswith(".")
 
 
-@pytest.mark.parametrize("stem", ["cats&notdogs", "&lt;b&gt;", "3.04\u202fPM", "a\u00a0b", "zero\u200bwidth", "\ufeffx"])
+@pytest.mark.parametrize(
+    "stem", ["cats&notdogs", "&lt;b&gt;", "3.04\u202fPM", "a\u00a0b", "zero\u200bwidth", "\ufeffx"]
+)
 def test_cvat_leaves_the_name_as_it_is(stem: str):
     name = upload_names([(A, f"{stem}.png")])[A]
     assert name == html.unescape(name)
