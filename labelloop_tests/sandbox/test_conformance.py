@@ -31,10 +31,6 @@ OF_ANOTHER_WORLD = {
     ("rate_limit", 3): "the recorded server had other tasks at that time",
 }
 
-OUT_OF_SCOPE = {
-    ("connect_and_list", 5): "the sandbox exports COCO 1.0 and CVAT for images 1.1, and imports nothing",
-}
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
@@ -64,12 +60,9 @@ def differences(server: SandboxServer) -> dict[str, list[list[str]]]:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_recorded_scenario_is_reproduced(differences: dict[str, list[list[str]]], scenario: str) -> None:
     found = differences[scenario]
-    left_out = {number: reason for (name, number), reason in OUT_OF_SCOPE.items() if name == scenario}
-    same = sum(not words for words in found)
-    sys.stdout.write(f"{scenario}: {same} of {len(found)} exchanges reproduced, {len(left_out)} out of scope\n")
-    unexpected = {number: words for number, words in enumerate(found) if words and number not in left_out}
-    assert not unexpected, "\n".join(f"#{n}: {w}" for n, words in unexpected.items() for w in words[:6])
-    assert all(found[number] for number in left_out), "an entry of OUT_OF_SCOPE is no longer needed"
+    different = {number: words for number, words in enumerate(found) if words}
+    sys.stdout.write(f"{scenario}: {len(found) - len(different)} of {len(found)} exchanges reproduced\n")
+    assert not different, "\n".join(f"#{n}: {w}" for n, words in different.items() for w in words[:6])
 
 
 def test_the_recorded_webhooks_are_delivered_in_their_order_and_signed(server: SandboxServer) -> None:

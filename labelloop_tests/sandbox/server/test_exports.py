@@ -99,3 +99,11 @@ def test_an_unknown_format_and_the_old_address_are_refused(api: Api, task: int) 
     assert (refused.status_code, refused.json()) == (400, ["Unknown format specified for the request"])
     assert api.get(f"/api/tasks/{task}/dataset?format={COCO}").status_code == 410
     assert api.get(f"/api/tasks/{task}/dataset/download?rq_id=none").status_code == 404
+
+
+def test_a_format_of_cvat_that_is_not_written_fails_as_a_request(api: Api, task: int) -> None:
+    query = {"format": "YOLO 1.1", "save_images": "False"}
+    reply = api.call("POST", f"/api/tasks/{task}/dataset/export", params=query)
+    request = api.wait(reply.json()["rq_id"])
+    assert (request["status"], request["result_url"]) == ("failed", None)
+    assert "not YOLO 1.1" in request["message"]

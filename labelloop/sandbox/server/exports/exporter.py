@@ -9,7 +9,8 @@ from typing import Any
 
 from labelloop.sandbox.server import clock
 from labelloop.sandbox.server.blobs import Blobs
-from labelloop.sandbox.server.exports import COCO, backup, coco, cvat_xml, scene
+from labelloop.sandbox.server.exports import backup, coco, cvat_xml, scene
+from labelloop.sandbox.server.exports.formats import COCO, WRITTEN
 from labelloop.sandbox.server.store import Row, Store
 
 
@@ -21,10 +22,16 @@ class Exporter:
     blobs: Blobs
 
     def __call__(self, request: Row, _: Callable[[str], None]) -> dict[str, Any]:
-        """Make the file of an export request."""
+        """Make the file of an export request.
+
+        Raises:
+            NotImplementedError: If it is a format of CVAT that the sandbox does not write.
+        """
         operation, images = request["operation"], request["payload"]["save_images"]
         if operation["type"] == "export:backup":
             return self._backup(operation)
+        if operation["format"] not in WRITTEN:
+            raise NotImplementedError(f"The sandbox writes {' and '.join(WRITTEN)}, not {operation['format']}")
         with self.store.transaction():  # one moment of the data, not several
             content = scene.gather(self.store, operation)
         with tempfile.TemporaryFile() as file:

@@ -5,7 +5,7 @@ import importlib.metadata
 from starlette.responses import Response
 
 from labelloop.sandbox.server.errors import forbidden
-from labelloop.sandbox.server.exports import FORMATS
+from labelloop.sandbox.server.exports.formats import listed
 from labelloop.sandbox.server.replies import json_reply
 from labelloop.sandbox.server.resource import Call
 
@@ -36,12 +36,8 @@ def plugins(_: Call) -> Response:
 
 
 def formats(_: Call) -> Response:
-    """The formats of exports; nothing can be imported."""
-    exporters = [
-        {"name": name, "ext": "ZIP", "version": name.split()[-1], "enabled": True, "dimension": "2d"}
-        for name in FORMATS
-    ]
-    return json_reply({"importers": [], "exporters": exporters})
+    """The formats of CVAT; the sandbox writes two of them and reads none."""
+    return json_reply(listed())
 
 
 def organizations(_: Call) -> Response:

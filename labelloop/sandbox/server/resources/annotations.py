@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from starlette.responses import Response
 
 from labelloop.sandbox.server.errors import invalid, plain
+from labelloop.sandbox.server.exports.formats import IMPORTERS
 from labelloop.sandbox.server.hooks import events
 from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
@@ -46,11 +47,13 @@ def _watching(call: Call, annotations: Annotations) -> AbstractContextManager[No
 
 
 def importer(scope: Scope) -> Callable[[Call], Response]:
-    """POST: annotations from a file, of which the sandbox knows no format."""
+    """POST: annotations from a file, of which the sandbox reads no format."""
 
     def post(call: Call) -> Response:
         scope(call)
-        raise invalid(f"Unknown input format '{call.query.get('format', '')}'")
+        name = call.query.get("format", "")
+        what = "The sandbox does not read" if name in IMPORTERS else "Unknown input format"
+        raise invalid(f"{what} '{name}'")
 
     return post
 

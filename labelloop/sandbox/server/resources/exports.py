@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.responses import FileResponse, Response
 
 from labelloop.sandbox.server.errors import detail, invalid, plain
-from labelloop.sandbox.server.exports import FORMATS
+from labelloop.sandbox.server.exports.formats import EXPORTERS
 from labelloop.sandbox.server.replies import json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
@@ -27,7 +27,7 @@ def starter(target: str) -> Callable[[Call], Response]:
 
     def post(call: Call) -> Response:
         row, name = LOOKUPS[target](call), call.query.get("format", "")
-        if name not in FORMATS:
+        if name not in EXPORTERS:
             raise invalid("Unknown format specified for the request")
         images = call.query.get("save_images", "").lower() == "true"
         kind = "dataset" if images else "annotations"
