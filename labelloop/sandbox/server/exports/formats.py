@@ -43,11 +43,5 @@ def listed() -> Row:
 
 
 def _format(name: str, extension: str) -> Row:
-    dimension = "3d" if name in _SOLID else "2d"
-    return {
-        "name": name,
-        "ext": extension,
-        "version": name.rsplit(maxsplit=1)[-1],
-        "enabled": True,
-        "dimension": dimension,
-    }
+    version, dimension = name.rsplit(maxsplit=1)[-1], "3d" if name in _SOLID else "2d"
+    return {"name": name, "ext": extension, "version": version, "enabled": True, "dimension": dimension}
