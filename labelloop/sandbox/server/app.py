@@ -19,6 +19,7 @@ from labelloop.sandbox.server.resources import (
     jobs,
     labels,
     meta,
+    organizations,
     projects,
     requests,
     tasks,
@@ -42,7 +43,6 @@ PUBLIC: Table = {
 SERVER: Table = {
     "/api/server/plugins": {"GET": about.plugins},
     "/api/server/annotation/formats": {"GET": about.formats},
-    "/api/organizations": {"GET": about.organizations, "POST": about.no_organization},
     "/api/auth/logout": {"GET": auth.logout, "POST": auth.logout},
     "/api/auth/access_tokens": {"GET": auth.tokens, "POST": auth.create_token},
     "/api/auth/access_tokens/{id:int}": {"GET": auth.token, "PATCH": auth.patch_token, "DELETE": auth.delete_token},
@@ -53,6 +53,18 @@ SERVER: Table = {
     "/api/labels/{id:int}": {"GET": labels.one, "PATCH": labels.patch, "DELETE": labels.delete},
     "/api/requests": {"GET": requests.listed},
     "/api/requests/{rq_id:path}": {"GET": requests.one},
+}
+
+ORGANIZATIONS: Table = {
+    "/api/organizations": {"GET": organizations.listed, "POST": organizations.create},
+    "/api/organizations/{id:int}": {
+        "GET": organizations.one,
+        "PATCH": organizations.patch,
+        "DELETE": organizations.delete,
+    },
+    "/api/memberships": {"GET": organizations.members},
+    "/api/memberships/{id:int}": {"PATCH": organizations.patch_member, "DELETE": organizations.delete_member},
+    "/api/invitations": {"POST": organizations.invite},
 }
 
 PROJECTS: Table = {
@@ -117,7 +129,7 @@ def create_app(world: World) -> ASGIApp:
     """The whole server as an ASGI application. A trailing slash is optional everywhere."""
     routes = [
         Route(address + slash, Resource(world, handlers, public=table is PUBLIC, plain=table is WEBHOOKS))
-        for table in (PUBLIC, SERVER, PROJECTS, TASKS, JOBS, WEBHOOKS)
+        for table in (PUBLIC, SERVER, ORGANIZATIONS, PROJECTS, TASKS, JOBS, WEBHOOKS)
         for address, handlers in table.items()
         for slash in ("", "/")
         if not (slash and address.endswith(":path}"))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from labelloop.sandbox.server import accounts, clock
 from labelloop.sandbox.server.errors import Refusal, detail, forbidden
 from labelloop.sandbox.server.replies import MEDIA_TYPE
+from labelloop.sandbox.server.rules.organizations import EVERYTHING, Space
 from labelloop.sandbox.server.store import Row
 from labelloop.sandbox.server.world import World
 
@@ -23,6 +24,7 @@ class Entry:
 
     user: Row
     secret: Row | None  # the token or session that said so; None for Basic
+    space: Space = EVERYTHING
 
 
 def check_host(request: Request, world: World) -> None:
@@ -48,17 +50,6 @@ def check_accept(request: Request) -> None:
     wanted = {part.split(";")[0].strip() for part in request.headers.get("accept", "*/*").split(",")}
     if not wanted & ACCEPTABLE:
         raise detail(406, "Could not satisfy the request Accept header.")
-
-
-def check_organization(request: Request) -> None:
-    """Refuse organizations: the sandbox is one personal space.
-
-    Raises:
-        Refusal: 404, when an organization is named.
-    """
-    slug = request.headers.get("x-organization") or request.query_params.get("org")
-    if slug:
-        raise detail(404, f"{slug} organization does not exist.")
 
 
 def identify(request: Request, world: World) -> Entry | None:

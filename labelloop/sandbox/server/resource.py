@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from labelloop.sandbox.server import errors, gate
 from labelloop.sandbox.server.replies import json_reply
+from labelloop.sandbox.server.rules import organizations
 from labelloop.sandbox.server.store import Row, Store
 from labelloop.sandbox.server.world import World
 
@@ -43,6 +44,11 @@ class Call:
         if self.entry is None:
             raise gate.unauthorized()
         return self.entry.user
+
+    @property
+    def space(self) -> organizations.Space:
+        """The organization that the request speaks of."""
+        return self.entry.space if self.entry else organizations.EVERYTHING
 
     @property
     def base(self) -> str:
@@ -140,8 +146,7 @@ class Resource:
             self._world.throttle.check(request.client.host if request.client else "")
             return None
         gate.check_permission(request, entry)
-        gate.check_organization(request)
-        return entry
+        return replace(entry, space=organizations.space(request, self._world.store, entry.user))
 
     def _handle(self, call: Call) -> Response:
         if call.request.method == "OPTIONS":

@@ -1,6 +1,6 @@
 """The tables of the sandbox. Ids are never used twice, as in CVAT's own database."""
 
-JSON_COLUMNS = frozenset({"deleted_frames", "body", "operation", "payload", "choices", "frames", "events"})
+JSON_COLUMNS = frozenset({"deleted_frames", "body", "operation", "payload", "choices", "frames", "events", "contact"})
 
 STATEMENTS = """
 CREATE TABLE IF NOT EXISTS users (
@@ -78,6 +78,19 @@ CREATE TABLE IF NOT EXISTS tracks (
     body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS tracks_of_job ON tracks (job_id);
+CREATE TABLE IF NOT EXISTS organizations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT NOT NULL UNIQUE, name TEXT NOT NULL, description TEXT NOT NULL,
+    contact TEXT NOT NULL, owner_id INTEGER NOT NULL, created_date TEXT NOT NULL, updated_date TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS memberships (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, organization_id INTEGER NOT NULL, user_id INTEGER NOT NULL,
+    role TEXT NOT NULL, owner_id INTEGER NOT NULL, key TEXT, joined_date TEXT NOT NULL,
+    UNIQUE (organization_id, user_id)
+);
+CREATE TABLE IF NOT EXISTS belongings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, noun TEXT NOT NULL, row_id INTEGER NOT NULL,
+    organization_id INTEGER NOT NULL, UNIQUE (noun, row_id)
+);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS webhooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, project_id INTEGER NOT NULL, owner_id INTEGER NOT NULL,

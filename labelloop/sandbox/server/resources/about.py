@@ -4,7 +4,6 @@ import importlib.metadata
 
 from starlette.responses import Response
 
-from labelloop.sandbox.server.errors import forbidden
 from labelloop.sandbox.server.exports.formats import listed
 from labelloop.sandbox.server.replies import json_reply
 from labelloop.sandbox.server.resource import Call
@@ -38,17 +37,3 @@ def plugins(_: Call) -> Response:
 def formats(_: Call) -> Response:
     """The formats of CVAT; the sandbox writes two of them and reads none."""
     return json_reply(listed())
-
-
-def organizations(_: Call) -> Response:
-    """There are none."""
-    return json_reply({"count": 0, "next": None, "previous": None, "results": []})
-
-
-def no_organization(_: Call) -> Response:
-    """The sandbox is one personal space.
-
-    Raises:
-        Refusal: 403, as where only admins may make organizations.
-    """
-    raise forbidden()

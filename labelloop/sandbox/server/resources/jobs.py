@@ -24,7 +24,8 @@ WRITABLE = frozenset({"assignee", "stage", "state"})
 
 def listed(call: Call) -> Response:
     """The jobs, newest first: not in the order of their frames."""
-    own = [row for row in call.store.find("jobs") if permissions.of_job(call.store, call.user, row)]
+    there = [row for row in call.store.find("jobs") if call.space.has_task(call.store, lookup.task_of(call.store, row))]
+    own = [row for row in there if permissions.of_job(call.store, call.user, row)]
     rows = select(own, call.query, terms(call.store))
     return paginated(call, rows, lambda row: job.job(row, call.store, call.base))
 

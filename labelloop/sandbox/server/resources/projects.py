@@ -13,7 +13,7 @@ from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
 from labelloop.sandbox.server.resources.tasks import remove
-from labelloop.sandbox.server.rules import labels, permissions
+from labelloop.sandbox.server.rules import labels, organizations, permissions
 from labelloop.sandbox.server.serializers import project
 from labelloop.sandbox.server.store import Row, Store
 
@@ -26,14 +26,16 @@ WRITABLE = frozenset({
 
 def listed(call: Call) -> Response:
     """The projects, newest first."""
-    own = [row for row in call.store.find("projects") if permissions.of_project(call.store, call.user, row["id"])]
+    there = [row for row in call.store.find("projects") if call.space.has_project(call.store, row["id"])]
+    own = [row for row in there if permissions.of_project(call.store, call.user, row["id"])]
     rows = select(own, call.query, terms(call.store))
     return paginated(call, rows, lambda row: project.project(row, call.store, call.base))
 
 
 def create(call: Call) -> Response:
     """Make a project with its labels."""
-    fields, moment = call.fields(), clock.now()
+    fields, moment, organization = call.fields(), clock.now(), call.space.organization_id
+    organizations.require_maker(call.store, call.user, organization)
     with call.store.transaction():
         project_id = call.store.insert(
             "projects", owner_id=call.user["id"], created_date=moment, updated_date=moment,
@@ -41,6 +43,7 @@ def create(call: Call) -> Response:
             bug_tracker=validation.text(fields, "bug_tracker", most=2000, default=""),
             **lookup.assignee(call.store, fields, "assignee_id"),
         )  # fmt: skip
+        organizations.put(call.store, "projects", project_id, organization)
         labels.apply(call.store, fields, project_id=project_id)
     row = call.store.find("projects", id=project_id)[0]
     body = project.project(row, call.store, call.base)
@@ -83,6 +86,7 @@ def delete(call: Call) -> Response:
         for hook in call.store.find("webhooks", project_id=row["id"]):
             call.store.delete("deliveries", webhook_id=hook["id"])
         call.store.delete("webhooks", project_id=row["id"])
+        organizations.put(call.store, "projects", row["id"], None)
         call.store.delete("projects", id=row["id"])
     return empty_reply(204)
 

@@ -14,7 +14,7 @@ from labelloop.sandbox.server.paging import paginated
 from labelloop.sandbox.server.replies import empty_reply, json_reply
 from labelloop.sandbox.server.resource import Call
 from labelloop.sandbox.server.resources import lookup
-from labelloop.sandbox.server.rules import labels, permissions, status
+from labelloop.sandbox.server.rules import labels, organizations, permissions, status
 from labelloop.sandbox.server.serializers import task
 from labelloop.sandbox.server.store import Row, Store
 from labelloop.sandbox.server.world import World
@@ -29,7 +29,8 @@ WRITABLE = frozenset({
 
 def listed(call: Call) -> Response:
     """The tasks, newest first."""
-    own = [row for row in call.store.find("tasks") if permissions.of_task(call.store, call.user, row)]
+    there = [row for row in call.store.find("tasks") if call.space.has_task(call.store, row)]
+    own = [row for row in there if permissions.of_task(call.store, call.user, row)]
     rows = select(own, call.query, terms(call.store))
     return paginated(call, rows, lambda row: task.task(row, call.store, call.base))
 
@@ -38,7 +39,8 @@ def create(call: Call) -> Response:
     """Make an empty task. Without a project and without labels it is made all the same."""
     fields, moment = call.fields(), clock.now()
     with call.store.transaction():
-        project_id = _project_id(call, fields)
+        project_id, organization = _project_id(call, fields), call.space.organization_id
+        organizations.require_maker(call.store, call.user, organization)
         if project_id is not None and fields.get("labels"):
             raise bad_field("labels", "Project must have only one of Label set or project_id")
         task_id = call.store.insert(
@@ -46,6 +48,8 @@ def create(call: Call) -> Response:
             segment_size=validation.integer(fields, "segment_size", 0),
             overlap=validation.integer(fields, "overlap"), **_written(fields, {"name", "subset", "bug_tracker"}),
         )  # fmt: skip
+        if project_id is None:
+            organizations.put(call.store, "tasks", task_id, organization)
         labels.apply(call.store, fields, task_id=task_id)
         row = call.store.find("tasks", id=task_id)[0]
         if project_id is not None:
@@ -116,6 +120,7 @@ def remove(world: World, row: Row) -> None:
             for table in ("frames", "client_files", "partial_files"):
                 store.delete(table, data_id=row["data_id"])
             store.delete("data", id=row["data_id"])
+        organizations.put(store, "tasks", row["id"], None)
         store.delete("tasks", id=row["id"])
     world.blobs.delete(blobs)
 

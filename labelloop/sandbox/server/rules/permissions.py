@@ -1,9 +1,11 @@
 """Who may see and change what: the part of CVAT's rules that a job's annotator meets.
 
-An admin may do everything. Everybody else has their own projects and tasks and those they are assigned to; a job's
+An admin may do everything, and so may who leads or supervises an organization in it. Everybody else has their own
+projects and tasks and those they are assigned to; a job's
 assignee has the job, but not its task, and may move its state, but not its stage.
 """
 
+from labelloop.sandbox.server.rules import organizations
 from labelloop.sandbox.server.store import Row, Store
 
 
@@ -12,12 +14,17 @@ def of_project(store: Store, user: Row, project_id: int | None) -> bool:
     if user["is_superuser"]:
         return True
     project = store.first("projects", id=project_id) if project_id is not None else None
-    return project is not None and _concerned(user, project)
+    if project is None:
+        return False
+    organization = organizations.of(store, "projects", project["id"])
+    return _concerned(user, project) or organizations.role(store, user, organization) in organizations.SEEING_ALL
 
 
 def of_task(store: Store, user: Row, task: Row) -> bool:
     """Whether somebody may see and change a task."""
-    return _concerned(user, task) or of_project(store, user, task["project_id"])
+    if _concerned(user, task) or of_project(store, user, task["project_id"]):
+        return True
+    return organizations.role(store, user, organizations.of_task(store, task)) in organizations.SEEING_ALL
 
 
 def of_job(store: Store, user: Row, job: Row) -> bool:

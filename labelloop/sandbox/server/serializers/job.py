@@ -1,6 +1,6 @@
 """Jobs as CVAT writes them."""
 
-from labelloop.sandbox.server.rules import status
+from labelloop.sandbox.server.rules import organizations, status
 from labelloop.sandbox.server.serializers import user
 from labelloop.sandbox.server.store import Row, Store
 
@@ -28,11 +28,11 @@ def job(row: Row, store: Store, base: str) -> Row:
         "start_frame": row["start_frame"],
         "stop_frame": row["stop_frame"],
         "data_chunk_size": data["chunk_size"],
-        **_rest(row, base),
+        **_rest(row, base, organizations.of_task(store, task)),
     }
 
 
-def _rest(row: Row, base: str) -> Row:
+def _rest(row: Row, base: str, organization: int | None) -> Row:
     return {
         "data_compressed_chunk_type": "imageset",
         "data_original_chunk_type": "imageset",
@@ -41,7 +41,7 @@ def _rest(row: Row, base: str) -> Row:
         "issues": {"url": f"{base}/api/issues?job_id={row['id']}", "count": 0},
         "labels": {"url": f"{base}/api/labels?job_id={row['id']}"},
         "type": row["type"],
-        "organization": None,
+        "organization": organization,
         "target_storage": None,
         "source_storage": None,
         "assignee_updated_date": row["assignee_updated_date"],

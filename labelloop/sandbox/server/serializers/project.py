@@ -1,11 +1,13 @@
 """Projects as CVAT writes them."""
 
+from labelloop.sandbox.server.rules import organizations
 from labelloop.sandbox.server.serializers import user
 from labelloop.sandbox.server.store import Row, Store
 
 
 def project(row: Row, store: Store, base: str) -> Row:
     """A project; its `status` is always "annotation", as in CVAT."""
+    organization = organizations.of(store, "projects", row["id"])
     tasks = store.rows("SELECT subset FROM tasks WHERE project_id = ?", [row["id"]])
     return {
         "url": f"{base}/api/projects/{row['id']}",
@@ -19,8 +21,8 @@ def project(row: Row, store: Store, base: str) -> Row:
         "updated_date": row["updated_date"],
         "status": "annotation",
         "dimension": "2d" if tasks else None,
-        "organization": None,
-        "organization_id": None,
+        "organization": organization,
+        "organization_id": organization,
         "target_storage": None,
         "source_storage": None,
         "tasks": {"count": len(tasks), "url": f"{base}/api/tasks?project_id={row['id']}"},

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from labelloop.sandbox.server.rules import status
+from labelloop.sandbox.server.rules import organizations, status
 from labelloop.sandbox.server.serializers import user
 from labelloop.sandbox.server.store import Row, Store
 
@@ -44,12 +44,13 @@ def _data(data: Row | None) -> Row:
 
 
 def _tail(row: Row, store: Store, base: str) -> Row:
+    organization = organizations.of_task(store, row)
     counts = status.summary(store.find("jobs", task_id=row["id"]))
     return {
         "dimension": "2d",
         "subset": row["subset"],
-        "organization_id": None,
-        "organization": None,
+        "organization_id": organization,
+        "organization": organization,
         "target_storage": None,
         "source_storage": None,
         "jobs": {**counts, "url": f"{base}/api/jobs?task_id={row['id']}"},
