@@ -14,6 +14,7 @@ from labelloop.sandbox.server.resources import (
     about,
     annotations,
     auth,
+    backups,
     exports,
     frames,
     jobs,
@@ -69,6 +70,8 @@ ORGANIZATIONS: Table = {
 
 PROJECTS: Table = {
     "/api/projects": {"GET": projects.listed, "POST": projects.create},
+    "/api/projects/backup": {"POST": backups.poster("project")},
+    "/api/projects/backup/{file_id}": {"PATCH": backups.patch, "HEAD": backups.head},
     "/api/projects/{id:int}": {"GET": projects.one, "PATCH": projects.patch, "DELETE": projects.delete},
     "/api/projects/{id:int}/preview": {"GET": frames.project_preview},
     "/api/projects/{id:int}/dataset": {"GET": exports.gone("project")},
@@ -80,6 +83,8 @@ PROJECTS: Table = {
 
 TASKS: Table = {
     "/api/tasks": {"GET": tasks.listed, "POST": tasks.create},
+    "/api/tasks/backup": {"POST": backups.poster("task")},
+    "/api/tasks/backup/{file_id}": {"PATCH": backups.patch, "HEAD": backups.head},
     "/api/tasks/{id:int}": {"GET": tasks.one, "PATCH": tasks.patch, "DELETE": tasks.delete},
     "/api/tasks/{id:int}/data": {"GET": frames.of_task, "POST": uploads.post},
     "/api/tasks/{id:int}/data/meta": {"GET": meta.of_task, "PATCH": meta.patch_task},

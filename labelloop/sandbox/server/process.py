@@ -18,12 +18,13 @@ from labelloop.sandbox.server import accounts, credentials
 from labelloop.sandbox.server.app import create_app
 from labelloop.sandbox.server.blobs import Blobs
 from labelloop.sandbox.server.exports.exporter import Exporter
+from labelloop.sandbox.server.exports.restore import Restorer
 from labelloop.sandbox.server.faults.plan import Plan
 from labelloop.sandbox.server.hooks.sender import Sender
 from labelloop.sandbox.server.rules.creation import Creator
 from labelloop.sandbox.server.store import Store
 from labelloop.sandbox.server.throttle import Throttle
-from labelloop.sandbox.server.worker import Worker
+from labelloop.sandbox.server.worker import Action, Worker
 from labelloop.sandbox.server.world import World
 
 SERVER_FILE = "server.json"
@@ -94,7 +95,12 @@ def _world(options: Options, url: str) -> Iterator[World]:
     blobs.sweep(keep=_referenced(store))
     faults = Plan(options.fault_key) if options.fault_key else None
     hooks, throttle = Sender(store, faults), Throttle(options.anonymous_limit)
-    worker = Worker(store, blobs, {"create": Creator(store, blobs, hooks), "export": Exporter(store, blobs)})
+    actions: dict[str, Action] = {
+        "create": Creator(store, blobs, hooks),
+        "export": Exporter(store, blobs),
+        "import": Restorer(store, blobs),
+    }
+    worker = Worker(store, blobs, actions)
     local = options.host in LOOPBACK
     hosts = LOOPBACK if local else None
     world = World(store, blobs, worker, throttle, hooks, hosts, pages=local, faults=faults)

@@ -1,4 +1,4 @@
-"""The background thread that creates tasks and exports datasets, one request after the other.
+"""The background thread that creates tasks, exports datasets and restores backups, one request after the other.
 
 A request is a row of the store, so it outlives the process: what was queued or begun when the process died is run
 again from its start by the next one. Finished requests expire as they do in CVAT.
@@ -22,6 +22,7 @@ DAY_SECONDS = 24 * 3600
 KEPT_SECONDS = {  # how long (a finished, a failed) request of an action is remembered
     "create": (500, 365 * DAY_SECONDS),
     "export": (DAY_SECONDS, DAY_SECONDS),
+    "import": (500, 365 * DAY_SECONDS),
 }
 
 Result = dict[str, Any]  # columns of the finished request: the file of an export
@@ -34,7 +35,7 @@ class Worker:
     Args:
         store: Where the requests are kept.
         blobs: Where their files lie.
-        actions: For each action of a request id (`create`, `export`) what does it.
+        actions: For each action of a request id (`create`, `export`, `import`) what does it.
     """
 
     def __init__(self, store: Store, blobs: Blobs, actions: dict[str, Action]) -> None:

@@ -10,6 +10,8 @@ from labelloop.sandbox.server.rules import labels
 from labelloop.sandbox.server.serializers import annotation, job, label, project, task
 from labelloop.sandbox.server.store import Row, Store
 
+DATA = ("deleted_frames", "start_frame", "stop_frame", "frame_step", "frame_filter")  # columns of a task's data
+
 
 def write(archive: zipfile.ZipFile, store: Store, blobs: Blobs, operation: Row) -> str:
     """Write the backup of a task or project.
@@ -50,12 +52,18 @@ def _write_task(archive: zipfile.ZipFile, store: Store, blobs: Blobs, row: Row, 
     body = task.task(row, store, "")
     shown = [label.label(one, store) for one in found if one["parent_id"] is None]
     _write(archive, f"{folder}task.json", {
-        **body, "labels": shown, "jobs": [job.job(one, store, "") for one in jobs],
-        "data": {"deleted_frames": data["deleted_frames"], "frames": [frame["name"] for frame in frames]},
+        **body, "labels": shown, "jobs": [_job(one, store) for one in jobs],
+        "data": {**{name: data[name] for name in DATA}, "frames": [frame["name"] for frame in frames]},
     })  # fmt: skip
     _write(archive, f"{folder}annotations.json", drawn)
     for frame in frames:
         archive.write(blobs.path(frame["blob"]), f"{folder}data/{frame['name']}", compress_type=zipfile.ZIP_STORED)
+
+
+def _job(row: Row, store: Store) -> Row:
+    """A job, with the frames of a ground truth job."""
+    chosen = store.first("ground_truth", id=row["id"])
+    return {**job.job(row, store, ""), "included_frames": chosen["frames"] if chosen else None}
 
 
 def _write(archive: zipfile.ZipFile, name: str, content: Any) -> None:

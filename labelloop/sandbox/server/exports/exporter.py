@@ -42,7 +42,7 @@ class Exporter:
             return {"blob": self.blobs.write(file), "file_name": _file_name(operation)}
 
     def _backup(self, operation: Row) -> dict[str, Any]:
-        """Everything of a task or project, to be kept; the sandbox itself reads none."""
+        """Everything of a task or project, to be kept, and restored."""
         with tempfile.TemporaryFile() as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, self.store.transaction():
                 name = backup.write(archive, self.store, self.blobs, operation)

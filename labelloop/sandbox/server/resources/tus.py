@@ -20,7 +20,16 @@ HEADERS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
 
 
 def create(call: Call, task: Row, data: Row) -> Response:
-    """Begin a file.
+    """Begin a file of a task.
+
+    Raises:
+        Refusal: As `begin` does.
+    """
+    return begin(call, data["id"], f"/api/tasks/{task['id']}/data")
+
+
+def begin(call: Call, data_id: int, address: str) -> Response:
+    """Begin a file; its pieces go to the address with the file's id after it.
 
     Raises:
         Refusal: 400 for a name that climbs out of its folder, 409 for one that is taken.
@@ -30,26 +39,30 @@ def create(call: Call, task: Row, data: Row) -> Response:
     if climbs or not name.isprintable():
         text = {"Content-Type": "text/plain"}
         raise Refusal(400, f'"File name {name} is not allowed"', plain=True, headers=text)
-    if call.store.first("client_files", data_id=data["id"], name=name) is not None:
+    if call.store.first("client_files", data_id=data_id, name=name) is not None:
         refusal = bare(409, "File with same name already exists")
         refusal.headers.update(HEADERS)
         raise refusal
     file_id = f"{call.user['id']}_{uuid.uuid4()}"
     length, blob = int(call.request.headers["upload-length"]), call.world.blobs.write(io.BytesIO())
-    call.store.insert("partial_files", id=file_id, data_id=data["id"], name=name, length=length, blob=blob)
-    location = f"{call.base}/api/tasks/{task['id']}/data/{file_id}"
+    call.store.insert("partial_files", id=file_id, data_id=data_id, name=name, length=length, blob=blob)
+    location = f"{call.base}{address}/{file_id}"
     return empty_reply(201, headers={**HEADERS, "Location": location, "Upload-Filename": _in_header(name)})
 
 
 def head(call: Call) -> Response:
+    """How far a file of a task has come."""
+    return progress(call, _partial(call))
+
+
+def progress(call: Call, file: Row) -> Response:
     """How far a file has come."""
-    file = _partial(call)
-    progress = {"Upload-Offset": str(call.world.blobs.size(file["blob"])), "Upload-Length": str(file["length"])}
-    return empty_reply(200, headers={**HEADERS, **progress})
+    told = {"Upload-Offset": str(call.world.blobs.size(file["blob"])), "Upload-Length": str(file["length"])}
+    return empty_reply(200, headers={**HEADERS, **told})
 
 
 def patch(call: Call) -> Response:
-    """Add a piece; the last one makes the file one of the task's. A piece from elsewhere than the end is a 409.
+    """Add a piece; the last one makes the file one of the task's.
 
     Raises:
         Refusal: 500 for a name with a folder in it, over which CVAT falls.
@@ -57,12 +70,18 @@ def patch(call: Call) -> Response:
     file = _partial(call)
     if "/" in file["name"]:
         raise crash()
+    response = append(call, file)
+    if response.status_code == 204 and call.world.blobs.size(file["blob"]) >= file["length"]:
+        _complete(call, file)
+    return response
+
+
+def append(call: Call, file: Row) -> Response:
+    """Add a piece to a file. A piece from elsewhere than the end is a 409."""
     offset = call.request.headers.get("upload-offset", "")
     if offset != str(call.world.blobs.size(file["blob"])):
         return empty_reply(409, headers=HEADERS)
     end = call.world.blobs.append(file["blob"], int(offset), call.content)
-    if end >= file["length"]:
-        _complete(call, file)
     return empty_reply(204, headers={**HEADERS, "Upload-Offset": str(end)})
 
 

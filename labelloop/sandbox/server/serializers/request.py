@@ -22,7 +22,7 @@ def request(row: Row, store: Store, base: str) -> Row:
         "expiry_date": row["expiry_date"],
         "owner": owner,
         "result_url": _result_url(row, base) if row["blob"] else None,
-        "result_id": None,
+        "result_id": row["payload"].get("result_id"),
     }
 
 
