@@ -18,17 +18,61 @@ from labelloop_tests.sandbox.server.world import Api, encoded, get
 # In the order in which they were recorded: each works on what those before it left.
 SCENARIOS = (
     "connect_and_list", "create_project_task_upload", "annotate_and_complete", "pull_annotations_and_frames",
-    "export_dataset", "errors", "pagination", "fiftyone_roundtrip", "upload_quirks", "status_and_permissions",
-    "rate_limit",
+    "export_dataset", "errors", "pagination", "rate_limit", "fiftyone_roundtrip", "upload_quirks",
+    "status_and_permissions",
 )  # fmt: skip
 
 ANONYMOUS_LIMIT = 100
+OLDER_REQUESTS = 38  # that the recorded server remembered from before
 
-OF_ANOTHER_WORLD = {
-    ("connect_and_list", 11): "the recorded server had tokens of earlier runs",
-    ("export_dataset", 32): "the recorded server remembered requests of earlier runs",
-    ("status_and_permissions", 39): "the recorded server had tasks of earlier runs",
-    ("rate_limit", 3): "the recorded server had other tasks at that time",
+
+def older_tokens_and_requests(api: Api, controls: Controls) -> None:
+    """Tokens that were used, and requests of a task and a project that are gone."""
+    api.call("PATCH", "/api/auth/access_tokens/1", json={"name": "x"})
+    for _ in range(5):
+        token = api.call("POST", "/api/auth/access_tokens", json={"name": "x"}).json()["value"]
+        assert Api(api.url, token).get("/api/users/self").status_code == 200
+    project = api.call("POST", "/api/projects", json={"name": "gone", "labels": [{"name": "a"}]}).json()["id"]
+    tasks = [api.new_task(project_id=project, labels=[]) for _ in range(2)]
+    api.upload(tasks[0], {"x.jpg": encoded()})
+    names = [one["name"] for one in api.get("/api/server/annotation/formats").json()["exporters"]]
+    queries = [{"format": name, "save_images": str(images)} for images in (True, False) for name in names]
+    for query in queries[: OLDER_REQUESTS - 2]:
+        api.wait(api.call("POST", f"/api/tasks/{tasks[0]}/dataset/export", params=query).json()["rq_id"])
+    api.upload(tasks[1], {"x.jpg": encoded()})
+    api.call("DELETE", f"/api/projects/{project}")
+
+
+def a_task_that_failed_and_many_anonymous_requests(api: Api, controls: Controls) -> None:
+    delete_tasks(api, "page ")
+    api.upload(api.new_task(name="x"), {"x.jpg": b"garbage"})
+    controls.advance(61)
+    for _ in range(ANONYMOUS_LIMIT - 1):
+        get(f"{api.url}/api/server/about")
+
+
+def the_minute_is_over(api: Api, controls: Controls) -> None:
+    controls.advance(61)
+
+
+def other_tasks(api: Api, controls: Controls) -> None:
+    delete_tasks(api, "FiftyOne")
+    api.upload(api.new_task(name="x"), {f"{number:02}.jpg": encoded() for number in range(60)})
+    api.upload(api.new_task(name="x", segment_size=2), {f"{number}.jpg": encoded() for number in range(4)})
+
+
+def delete_tasks(api: Api, start: str) -> None:
+    for task in api.get("/api/tasks?page_size=all").json()["results"]:
+        if task["name"].startswith(start):
+            api.call("DELETE", f"/api/tasks/{task['id']}")
+
+
+# What happened on the recorded server and was not recorded, before a scenario.
+BEFORE = {
+    "connect_and_list": older_tokens_and_requests,
+    "rate_limit": a_task_that_failed_and_many_anonymous_requests,
+    "fiftyone_roundtrip": the_minute_is_over,
+    "upload_quirks": other_tasks,
 }
 
 
@@ -44,15 +88,12 @@ def differences(server: SandboxServer) -> dict[str, list[list[str]]]:
     """All scenarios, replayed one after the other: what of each exchange was otherwise."""
     controls, own = Controls(server), server.credentials
     controls.register("bobby12", "b-password")
-    get(f"{server.url}/api/users/self", headers={"Authorization": f"Bearer {own.token}"})  # a token that was used
+    api = Api(server.url, own.token)
     people = {"admin": Person(own.username, own.password), "other": Person("bobby12", "b-password")}
-    player = Player(server.url, controls, people, OF_ANOTHER_WORLD)
+    player = Player(server.url, controls, people)
     results = {}
     for scenario in SCENARIOS:
-        if scenario == "rate_limit":
-            controls.advance(61)
-            for _ in range(ANONYMOUS_LIMIT - 1):
-                get(f"{server.url}/api/server/about")
+        BEFORE.get(scenario, lambda *_: None)(api, controls)
         results[scenario] = player.play(scenario)
     return results
 

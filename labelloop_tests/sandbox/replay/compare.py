@@ -63,34 +63,6 @@ def _field(key: str, expected: dict[str, Any], actual: dict[str, Any], path: str
         yield from bodies(one, other, path)
 
 
-def shapes(expected: Any, actual: Any, path: str = "$") -> Iterator[str]:
-    """How the form of an answer differs: keys, types, nulls; of lists, whether each item has the form of one there."""
-    if isinstance(expected, dict) and isinstance(actual, dict):
-        if set(expected) != set(actual):
-            yield f"{path}: keys {sorted(set(expected) ^ set(actual))}"
-        for key in (expected.keys() & actual.keys()) - {"next", "previous"}:  # there are more pages, or there are not
-            yield from shapes(expected[key], actual[key], f"{path}.{key}")
-    elif isinstance(expected, list) and isinstance(actual, list):
-        if bool(expected) != bool(actual):
-            yield f"{path}: {len(actual)} items, not {len(expected)}"
-        for number, item in enumerate(actual):
-            yield from _like_some(expected, item, f"{path}[{number}]")
-    elif type(expected) is not type(actual):
-        yield f"{path}: {actual!r} is not like {expected!r}"
-
-
-def _like_some(expected: list[Any], item: Any, path: str) -> Iterator[str]:
-    """An item has the keys of some recorded one, and each of its values the form of one there under that key."""
-    if not isinstance(item, dict):
-        yield from min((list(shapes(one, item, path)) for one in expected), key=len, default=[])
-        return
-    if set(item) not in [set(one) for one in expected]:
-        yield f"{path}: keys {sorted(item)}"
-    for key, value in item.items():
-        tries = [list(shapes(one[key], value, f"{path}.{key}")) for one in expected if key in one]
-        yield from min(tries, key=len, default=[])
-
-
 def headers(expected: Mapping[str, Any], actual: Mapping[str, str], cookies: set[str]) -> Iterator[str]:
     """How the headers differ that a client may act upon."""
     told = {key.lower(): value for key, value in actual.items()}

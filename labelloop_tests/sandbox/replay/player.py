@@ -44,7 +44,6 @@ class Player:
     url: str
     controls: Controls
     people: dict[str, Person]  # "admin" and "other"
-    by_form: dict[tuple[str, int], str]  # exchanges whose rows are those of another world, and why
     ids: Ids = field(init=False)
     uploads: dict[str, bytes] = field(default_factory=dict)  # our bytes, by the recorded hash
     cookies: dict[str, str] = field(default_factory=dict)
@@ -64,28 +63,27 @@ class Player:
         if not self.cookies:
             self._log_in()
         exchanges = load(scenario)["exchanges"]
-        return [self._step(scenario, number, exchanges) for number in range(len(exchanges))]
+        return [self._step(number, exchanges) for number in range(len(exchanges))]
 
-    def _step(self, scenario: str, number: int, exchanges: list[Exchange]) -> list[str]:
+    def _step(self, number: int, exchanges: list[Exchange]) -> list[str]:
         exchange = exchanges[number]
         if (seconds := exchange["request"].get("waited")) is not None:
             self.controls.advance(seconds)
         point = _held_at(exchanges[number + 1]) if number + 1 < len(exchanges) else None
         if point and exchange["request"]["method"] == "POST":
             self.controls.hold(point)
-        by_form = (scenario, number) in self.by_form
-        differences = list(self._differences(exchange, by_form=by_form))
+        differences = list(self._differences(exchange))
         deadline = time.monotonic() + PATIENCE_SECONDS
         while differences and exchange["request"]["method"] == "GET" and time.monotonic() < deadline:
             if exchange["response"]["status"] != 200 or "/requests/" not in exchange["request"]["path"]:
                 deadline = min(deadline, time.monotonic() + 0.4)
             time.sleep(0.05)
-            differences = list(self._differences(exchange, by_form=by_form))
+            differences = list(self._differences(exchange))
         if exchange["request"]["method"] == "GET" and _held_at(exchange):
             self.controls.release()
         return differences
 
-    def _differences(self, exchange: Exchange, *, by_form: bool) -> Iterator[str]:
+    def _differences(self, exchange: Exchange) -> Iterator[str]:
         reply = self._send(exchange["request"])
         expected = exchange["response"]
         if reply.status_code != expected["status"]:
@@ -97,8 +95,6 @@ class Player:
         self._keep_secrets(reply, body, wanted)
         if isinstance(wanted, dict) and wanted.get("_binary"):
             yield from compare.binaries(wanted, reply.content, self.uploads)
-        elif by_form:
-            yield from compare.shapes(wanted, body)
         else:
             self.ids.learn(wanted, body)
             yield from compare.bodies(self.ids.translated(wanted), body)
