@@ -24,6 +24,21 @@ def test_who_is_logged_in_is_not_throttled(server: CvatServer):
     assert len(names) == 1
 
 
+def test_what_is_read_comes_compressed(server: CvatServer, monkeypatch: Any):
+    seen: list[tuple[str, str]] = []
+    pool = server._pool._pool
+
+    class Seeing:
+        def request(self, method: str, url: str, **options: Any) -> Any:
+            response = pool.request(method, url, **options)
+            seen.append((method, response.headers.get("Content-Encoding", "")))
+            return response
+
+    monkeypatch.setattr(server._pool, "_pool", Seeing())
+    assert server.get("/api/server/annotation/formats", "reading formats")["exporters"]
+    assert seen == [("GET", "gzip")]
+
+
 def test_plain_json_is_not_to_be_asked_for(server: CvatServer):
     with pytest.raises(CvatRefusedError) as caught:
         server._send("GET", "/api/users/self", "asking for plain JSON", headers={"Accept": "application/json"})
