@@ -49,7 +49,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     pictures = ways.read_pictures(Path(os.environ["LABELLOOP_TEST_DATA"]) / "bccd")
     boxes = sum(len(picture.boxes) for picture in pictures)
-    print(f"{len(pictures)} images, {boxes} boxes, {rounds} rounds; load {_load()}")
+    print(f"{len(pictures)} images, {boxes} boxes, {rounds} rounds; load {_load()}", flush=True)
     _be_quiet()
     with (
         tempfile.TemporaryDirectory(prefix="labelloop-benchmark-") as folder,
