@@ -142,3 +142,17 @@ def test_what_is_no_backup_restores_nothing(
     assert (request["status"], request["result_id"]) == ("failed", None)
     assert request["message"] == "ValueError: This is no backup that this server has made\n"
     assert api.get("/api/tasks").json()["count"] == before
+
+
+def test_a_project_whose_task_cannot_be_restored_is_not_restored_either(
+    api: Api, client: Client, filled: tuple[int, int], tmp_path: Path
+) -> None:
+    client.projects.retrieve(filled[0]).download_backup(tmp_path / "good.zip")
+    with zipfile.ZipFile(tmp_path / "good.zip") as good, zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
+        for name in good.namelist():
+            bad.writestr(name, good.read(name) if name != "task_0/annotations.json" else "[]")
+    before = [api.get(f"/api/{noun}").json()["count"] for noun in ("projects", "tasks", "jobs")]
+    content = (tmp_path / "bad.zip").read_bytes()
+    reply = api.call("POST", "/api/projects/backup", files={"project_file": ("b.zip", content)})
+    assert api.wait(reply.json()["rq_id"])["status"] == "failed"
+    assert [api.get(f"/api/{noun}").json()["count"] for noun in ("projects", "tasks", "jobs")] == before
