@@ -8,7 +8,7 @@ shows and no detector learns from.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -82,6 +82,14 @@ class LabelVersion:
         """Share of the rectangles that could be boxes but are degenerate, out of the image or drawn twice."""
         bad = int(self.quarantined["reason"].isin(BAD_BOX_REASONS).sum())
         return bad / (bad + len(self.boxes)) if bad else 0.0
+
+    def with_sources(self, provenance: Mapping[int, str]) -> "LabelVersion":
+        """The same labels, where boxes of these shape ids say that they come from a model, changed or not."""
+        if not provenance:
+            return self
+        drawn = zip(self.boxes["shape_id"].tolist(), self.boxes["source"], strict=True)
+        told = pd.Series([provenance.get(shape_id, source) for shape_id, source in drawn], dtype="str")
+        return replace(self, boxes=self.boxes.assign(source=told.set_axis(self.boxes.index)))
 
     def to_dict(self) -> dict[str, Any]:
         """The label version as JSON-like values."""

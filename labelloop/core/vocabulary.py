@@ -136,6 +136,28 @@ class Source(StrEnum):
     GOLDEN = "golden"  # a golden image, hidden in the batch to be annotated again, blind
 
 
+class Fate(StrEnum):
+    """What became of a box that a model drew before people began, or of one that came back."""
+
+    UNTOUCHED = "untouched"
+    EDITED = "edited"  # moved, or given another class
+    DELETED = "deleted"
+    REMOVED = "removed"  # with its whole image, which says nothing about the box
+    ADDED = "added"
+
+
+class Provenance(StrEnum):
+    """Where a box of a label version comes from: CVAT's own words, and `edited` for a model's box that was changed."""
+
+    MANUAL = "manual"
+    AUTO = "auto"
+    SEMI_AUTO = "semi-auto"  # CVAT's word for an automatic shape that somebody changed in its editor
+    EDITED = "edited"
+
+
+AUTOMATIC = (Provenance.AUTO, Provenance.SEMI_AUTO)
+
+
 # Subset of a CVAT task for each split; CVAT takes any name, these are the ones its users expect.
 SUBSETS = {Split.POOL: "Train", Split.VAL: "Validation", Split.TEST: "Test", Split.GOLDEN: "Golden"}
 

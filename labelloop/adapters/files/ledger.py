@@ -190,7 +190,10 @@ class Ledger:
         stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
         contents = [TaskContent.from_dict(content) for content in stored["contents"]]
         schema = self.schema().at(Schema.from_dict(stored["schema"]).version)
-        return project(contents, stored["sample_of"], schema, stored.get("looked_for"), stored.get("image_classes", ()))
+        version = project(
+            contents, stored["sample_of"], schema, stored.get("looked_for"), stored.get("image_classes", ())
+        )
+        return version.with_sources({int(shape): told for shape, told in stored.get("provenance", {}).items()})
 
     def revision(self, batch: str) -> str:
         """Revision of the current labels of a batch."""
@@ -225,8 +228,9 @@ class Ledger:
         contents: Sequence[TaskContent],
         sample_of: Mapping[str, str],
         image_classes: Sequence[str] = (),
+        provenance: Mapping[int, str] | None = None,
     ) -> bool:
-        """Write the raw content of tasks as a label version and make it current.
+        """Write the raw content of tasks as a label version and make it current, with what shapes a model drew.
 
         Returns False, and writes nothing, when these labels are the current ones already.
 
@@ -242,8 +246,10 @@ class Ledger:
         if self.read_or_none("labels", batch) == record and self.label_file(batch, revision).is_file():
             return False
         project(contents, sample_of, schema, looked_for, image_classes)  # refuses before anything is written
-        stored = {"contents": [asdict(content) for content in contents], "sample_of": dict(sample_of)}
+        stored: dict[str, Any] = {"contents": [asdict(content) for content in contents], "sample_of": dict(sample_of)}
         stored |= {"schema": schema.to_dict(), "looked_for": looked_for, "image_classes": list(image_classes)}
+        if provenance:
+            stored["provenance"] = dict(provenance)
         write_json(self.label_file(batch, revision), stored)
         self.write("labels", batch, record)
         return True
@@ -284,6 +290,7 @@ REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds", "y
 # Kinds of small records, and what to run when one is missing.
 _FIRST = {
     "batches": "Run the job next_batch for {name} first.",
+    "prefilled": "Set annotation.prefill: model and run the job next_batch for {name} first.",
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
     "backups": "`labelloop repush` writes it before it changes a task of {name}.",
     "drawings": "`labelloop rebuild` and `labelloop reset` write it while they need it.",
