@@ -16,6 +16,7 @@ from labelloop.adapters.cvat.projects import ProjectRef, find_project
 from labelloop.adapters.cvat.pull import content
 from labelloop.core.annotation import AnnotatedFrame
 from labelloop.core.errors import LabelError
+from labelloop.sandbox.amending import amendment, apply
 from labelloop.settings.model import AnnotatorSettings
 
 TRUTH_COLUMNS = ["sample_id", "label", "x1", "y1", "x2", "y2"]
@@ -64,8 +65,9 @@ def annotate_open_tasks(
 ) -> list[AnnotatedTask]:
     """Complete every job of a project that is not completed yet.
 
-    A job is written whole, then accepted, so that a job broken off half-way is simply done again; a completed one is
-    left alone. The same image gets the same answer whenever and in whatever task it comes.
+    A job is written whole, or what is drawn in it is corrected, then it is accepted, so that a job broken off half-way
+    is simply done again; a completed one is left alone. The same image gets the same answer whenever and in whatever
+    task it comes; of boxes drawn beforehand, those that are right by and large stay where they are.
 
     Args:
         server: The connection.
@@ -155,10 +157,19 @@ def _annotate(server: CvatServer, task_id: int, jobs: Sequence[Job], annotator: 
         # Where jobs overlap, a frame counts for one of them: drawn in both, every box would be there twice.
         frames = [frame for frame in task.frames if frame.job_id == job.job_id and not frame.deleted]
         shapes = _answers(frames, samples, annotator)
-        put_job_annotations(server, job.job_id, shapes)
+        _answer(server, job, shapes, drawn_before=any(frame.shapes for frame in frames))
         complete_job(server, job.job_id)
         images, boxes = images + len(frames), boxes + len(shapes)
     return AnnotatedTask(task_id, task.name, len(jobs), images, boxes)
+
+
+def _answer(server: CvatServer, job: Job, shapes: Sequence[dict[str, Any]], *, drawn_before: bool) -> None:
+    """Write a job whole, or correct what is drawn in it already."""
+    if not drawn_before:
+        put_job_annotations(server, job.job_id, shapes)
+        return
+    there = server.get(f"/api/jobs/{job.job_id}/annotations/", f"reading the annotations of job {job.job_id}")
+    apply(server, job.job_id, amendment(there["shapes"], shapes))
 
 
 def _answers(
