@@ -32,7 +32,9 @@ class MemorisingDetector(DetectorResource):
             log("trained")
         return dict(atomic.read_json(folder / "card.json", ""))
 
-    def predict(self, now: Project, model: str, sample_ids: list[str], log: Log) -> pd.DataFrame:
+    def predict(
+        self, now: Project, model: str, sample_ids: list[str], log: Log, *, confidence: float | None = None
+    ) -> pd.DataFrame:
         known = self._skill(now, model)
         truth = self.truth(now)
         truth = truth[truth["sample_id"].isin(sample_ids) & truth["label"].isin(self._classes(now, model))]

@@ -9,6 +9,7 @@ from labelloop.core.label_version import LabelVersion
 from labelloop.core.quality import class_table
 from labelloop.core.vocabulary import HELD_OUT, SPLIT_VIEWS, Split, batch_view
 from labelloop.partitions import ITERATIONS
+from labelloop.resources import prefilled
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline
@@ -79,8 +80,9 @@ def annotated_batch(
     """What people drew on a batch: a label version that is never overwritten, and field `human_labels`.
 
     The file keeps every shape as CVAT gave it. Boxes that cannot be used are set aside, counted and listed; images
-    on which people found nothing are kept as such. What is no box to learn from is shown in fields of
-    its own. received = stored + shown + quarantined + removed, or nothing is taken.
+    on which people found nothing are kept as such. What is no box to learn from is shown in fields of its own.
+    received = stored + shown + quarantined + removed, or nothing is taken. Where a model drew boxes beforehand, it
+    tells how many people kept, moved and deleted, and how many they added.
     """
     iteration = context.partition_key
     now = project.current
@@ -100,7 +102,9 @@ def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, b
         for name, sample_id in task["frames"].items()
     }
     contents = cvat.take(now, batch, context.log.info)
-    if not now.ledger.save_labels(batch, contents, sample_of, now.settings.image_classes):
+    found = prefilled.comparison(now, batch, contents, sample_of)
+    drawn_by_model = found.provenance() if found else None
+    if not now.ledger.save_labels(batch, contents, sample_of, now.settings.image_classes, drawn_by_model):
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
     return now.ledger.label_version(batch)
 
@@ -121,6 +125,7 @@ def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.Ma
             "received, stored, shown, set aside": table(version.census),
             "share of bad boxes": round(version.bad_box_share, 4),
             "set aside": table(version.quarantined),
+            **prefilled.told_of_taking(now, batch),
             "revision": now.ledger.revision(batch),
         },
     )

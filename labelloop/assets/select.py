@@ -9,8 +9,10 @@ from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.selection import batch_size, select_coverage, with_golden
 from labelloop.core.vocabulary import Split, batch_view, iteration_number, previous_iteration
 from labelloop.partitions import ITERATIONS
+from labelloop.resources import prefilled
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.detector import DetectorResource
 from labelloop.resources.embedded import require_current_scores, require_same_version
 from labelloop.resources.links import links, show_ways_back
 from labelloop.resources.outgoing import unfit_images
@@ -42,12 +44,14 @@ def batch(
     project: ProjectResource,
     dataset: DatasetResource,
     cvat: CvatResource,
+    detector: DetectorResource,
 ) -> dg.MaterializeResult:
     """The images people label in this iteration, in CVAT tasks.
 
     v0 is chosen by coverage alone, later ones by what `failure_mined_batch` of the iteration before proposes. The
     manifest has a row for each image with its rank, source, score and reason. It is written once: running again
-    finds the same tasks. View `batch_vN` in FiftyOne.
+    finds the same tasks. With `annotation.prefill: model` the boxes of the newest earlier model are drawn in them,
+    once, for people to correct. View `batch_vN` in FiftyOne.
     """
     iteration = context.partition_key
     iteration_number(iteration)
@@ -55,7 +59,9 @@ def batch(
     # The terminal runs a partition that nobody registered; without this the result could not be stored.
     context.instance.add_dynamic_partitions(str(ITERATIONS.name), [iteration])
     manifest = _manifest(now, iteration, config.budget)
+    prefilled.propose(now, detector, iteration, context.log.info)
     sent = cvat.send(now, iteration, manifest, context.log.info)
+    prefilled.draw(now, cvat, iteration, context.log.info)
     with dataset.writing(now, context.log.info) as loop:
         loop.show_batch(iteration, manifest)
         show_ways_back(now, loop, iteration)
@@ -69,6 +75,7 @@ def batch(
             "manifest": table(manifest, most=MANIFEST_ROWS),
             "remaining after this": len(remaining_pool(now)),
             **_left_out(now, iteration),
+            **prefilled.told_of_sending(now, iteration),
             **_without_golden(now),
             **_lineage(iteration),
         },

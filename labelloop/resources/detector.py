@@ -101,8 +101,10 @@ class DetectorResource(dg.ConfigurableResource):
         shutil.rmtree(folder / "data")
         return card
 
-    def predict(self, now: Project, model: str, sample_ids: Sequence[str], log: Log) -> pd.DataFrame:
-        """Predictions on these samples above `evaluate.confidence`, in pixels of the image."""
+    def predict(
+        self, now: Project, model: str, sample_ids: Sequence[str], log: Log, *, confidence: float | None = None
+    ) -> pd.DataFrame:
+        """Predictions on these samples above a confidence (`evaluate.confidence`), in pixels of the image."""
         environment.prepare(now.home.root / "ultralytics")
         paths, schema = now.ledger.samples().set_index("sample_id")["path"], now.ledger.schema()
         return prediction.predict(
@@ -110,7 +112,7 @@ class DetectorResource(dg.ConfigurableResource):
             [(sample_id, now.home.locate(paths[sample_id])) for sample_id in sample_ids],
             schema.classes,
             renamed=schema.renamed,
-            confidence=now.settings.evaluate.confidence,
+            confidence=now.settings.evaluate.confidence if confidence is None else confidence,
             imgsz=self._imgsz(now, model),
             device=now.settings.train.device,
             on_progress=lambda done, total: log(f"predicted {done} of {total} images"),

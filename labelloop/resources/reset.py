@@ -21,7 +21,10 @@ from labelloop.resources.runs import stage_lock
 
 ARCHIVE = "archive"
 # The batch goes last: as long as it is there, a reset that was broken off is seen and goes on.
-KINDS = ("final", "reports", "predictions", "models", "verdicts", "labels", "drawings", "tasks", "batches")
+KINDS = (
+    "final", "reports", "predictions", "models", "verdicts", "labels", "drawings", "prefill", "prefilled", "tasks",
+    "batches",
+)  # fmt: skip
 
 Say = Callable[[str], None]
 

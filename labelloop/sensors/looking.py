@@ -11,7 +11,7 @@ from labelloop.core.annotation import TaskProgress, content_hash
 from labelloop.core.decision import Decision, Runs
 from labelloop.core.vocabulary import HOLDOUT, Split, is_by_split, next_iteration
 from labelloop.core.waiting import Batch, Loop, after_annotation
-from labelloop.resources import app, relabelling
+from labelloop.resources import app, prefilled, relabelling
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.holdout import unsent_holdout
 from labelloop.resources.labelled import labelled
@@ -183,6 +183,8 @@ def look_at_loop(now: Project) -> Loop:
         unsent=content_hash(unsent) if unsent else "",
         to_relabel=_to_relabel(now),
         newest=newest,
-        newest_sent=bool(newest) and ledger.read_or_none("tasks", newest) is not None,
+        newest_sent=bool(newest)
+        and ledger.read_or_none("tasks", newest) is not None
+        and not prefilled.is_pending(now, newest),
         selection=ledger.read_or_none("selections", next_iteration(newest)) if newest else None,
     )

@@ -113,6 +113,20 @@ class AnnotationSettings(Section):
     image_quality: int = Field(
         95, ge=1, le=100, description="JPEG quality of the pictures annotators see; originals stay untouched."
     )
+    prefill: Literal["none", "model"] = Field(
+        "none",
+        description="model: boxes of the newest earlier model are drawn in the CVAT tasks of v1 and later, for people "
+        "to correct; faster, but people tend to accept what is there and the labels lean towards the model's mistakes.",
+    )
+    prefill_confidence: float = Field(
+        0.5, gt=0, lt=1, description="Predictions below this are not drawn for people: a wrong box costs them work too."
+    )
+
+    @model_validator(mode="after")
+    def _prefill_fits(self) -> "AnnotationSettings":
+        if self.prefill != "none" and self.backend != "cvat":
+            raise ValueError("annotation.prefill: model needs backend: cvat")
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> "AnnotationSettings":
