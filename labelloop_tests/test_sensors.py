@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -15,12 +16,14 @@ import pytest
 from labelloop.adapters import sandbox_server
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.jobs import complete_job, jobs_of_task, put_job_annotations, reopen_job
+from labelloop.adapters.cvat.transport import BoundedPool
 from labelloop.core.errors import ConfigError, CvatError, CvatLoginError, StuckError
 from labelloop.core.vocabulary import HOLDOUT
 from labelloop.resources import cvat as cvat_resource
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.runs import PROCESS_TAG
+from labelloop.sandbox.server.running import SandboxServer
 from labelloop.sensors import SENSORS, cvat_project_updated, cvat_tasks_completed, next_iteration
 from labelloop.sensors.looking import Seen
 from labelloop.sensors.tick import interval
@@ -28,6 +31,7 @@ from labelloop.settings.yaml_file import CONFIG_NAME
 from labelloop_tests.annotating import complete, finish, without_the_last
 from labelloop_tests.assets.test_pull import finished_task
 from labelloop_tests.elsewhere import wait_until
+from labelloop_tests.sandbox.server.controls import Controls
 from labelloop_tests.worlds import World, make_world
 
 
@@ -231,6 +235,27 @@ def test_a_reopened_iteration_is_taken_again_exactly_when_its_boxes_are_others(t
     assert turned.tick(cvat_tasks_completed).startswith("v1: 0 of 2 jobs")
 
 
+@pytest.mark.slow
+def test_completed_reopened_and_completed_again_are_two_runs_in_all(waiting: Daemon) -> None:
+    world = waiting.world
+    world.annotate()
+    assert waiting.act(cvat_tasks_completed) == [("take_holdout", None, True)]
+    assert waiting.act(cvat_tasks_completed) == [("label_loop", "v0", True)]
+    restarted = Daemon(world)  # its cursor is lost; what Dagster's own database holds is not
+    restarted.keys = waiting.keys
+    server, (task, *_) = world.cvat.server(world.now), world.now.ledger.read("tasks", "v0")["tasks"]
+    (job, *_) = jobs_of_task(server, task["task_id"])
+    assert [daemon.tick(cvat_tasks_completed) for daemon in (waiting, restarted)] == ["v0 is finished"] * 2
+    reopen_job(server, job.job_id)
+    assert [daemon.tick(cvat_tasks_completed)[:17] for daemon in (waiting, restarted)] == ["v0: 1 of 2 jobs, "] * 2
+    complete_job(server, job.job_id)  # as CVAT itself flips the state of a job that is completed twice
+    assert [daemon.tick(cvat_tasks_completed) for daemon in (waiting, restarted)] == ["v0 is finished"] * 2
+    finish(world, "v0", without_the_last)
+    assert restarted.act(cvat_tasks_completed) == [("label_loop", "v0", True)]
+    assert [daemon.tick(cvat_tasks_completed) for daemon in (waiting, restarted)] == ["v0 is finished"] * 2
+    assert [run.job_name for run in world.instance.get_runs()].count("label_loop") == 2
+
+
 def test_a_task_that_was_not_touched_costs_a_look_at_two_lists(waiting: Daemon) -> None:
     world = waiting.world
     world.annotate()
@@ -374,6 +399,29 @@ def test_a_cvat_that_hangs_does_not_hold_a_tick(elsewhere: Daemon, monkeypatch) 
         started = time.monotonic()
         assert "no answer within the time limit" in elsewhere.tick(cvat_tasks_completed)
         assert time.monotonic() - started < 30
+
+
+def test_a_throttled_tick_is_skipped_at_once_and_one_connection_serves_all_that_follow(
+    elsewhere: Daemon, monkeypatch, tmp_path
+) -> None:
+    slept: list[float] = []
+    # Where urllib3 would wait as long as the server says, and where we do.
+    monkeypatch.setattr("urllib3.util.retry.time", SimpleNamespace(sleep=slept.append, time=time.time))
+    monkeypatch.setattr(BoundedPool.__init__, "__defaults__", (slept.append,))
+    with SandboxServer(tmp_path / "other", anonymous_limit=0, fault_key="key-of-the-test") as other:
+        controls = Controls(other)
+        monkeypatch.setenv("CVAT_URL", other.url)
+        monkeypatch.setenv("CVAT_ACCESS_TOKEN", other.credentials.token)
+        controls.add("too_many", path="^/api/", times=0, seconds=57)
+        assert "429" in elsewhere.tick(cvat_tasks_completed)
+        assert slept == []
+        assert len(controls.requests()) == 1
+        controls.send("DELETE", "faults")
+        for _ in range(3):
+            with pytest.raises(StuckError, match="no longer in CVAT"):  # it is another server
+                elsewhere.tick(cvat_tasks_completed)
+        asked = [request["path"] for request in controls.requests()]
+        assert asked.count("/api/users/self") == 1
 
 
 def test_credentials_that_are_refused_turn_the_tick_red(elsewhere: Daemon, monkeypatch) -> None:
