@@ -50,6 +50,8 @@ def test_an_empty_file_gives_the_defaults(tmp_path, text):
         ("embeddings: {provider: clip}", "'fiftyone_zoo', 'torch' or 'timm' (it is 'clip')"),
         ("embeddings: {provider: yolo}", "embeddings: Value error, provider yolo needs embeddings.model"),
         ("embeddings: {provider: timm, model: vit}", "provider timm needs embeddings.weights"),
+        ("annotation: {prefill: model, backend: fiftyone}", "annotation.prefill: model needs backend: cvat"),
+        ("annotation: {prefill_confidence: 0}", "annotation.prefill_confidence: Input should be greater than 0"),
         ("seed: -1\nname: 5", "seed: Input should be greater than or equal to 0 (it is -1)"),
         ("seed: -1\nname: 5", "name: Input should be a valid string (it is 5)"),
         ("sources: [{tpye: coco}]", "unknown key 'sources.0.tpye', did you mean 'type'?"),

@@ -226,6 +226,14 @@ def test_labels_come_back_as_boxes_with_the_shapes_kept_as_they_were_drawn(ready
     assert stored["contents"][0]["frames"][0]["shapes"][0]["points"] == [10.125, 10, 50, 40]
 
 
+def test_a_label_version_says_which_boxes_a_model_drew(ready):
+    contents = [task(frame(0, "one.jpg", shape(1), shape(2, "dog"), shape(3, points=(60.0, 60, 90, 90))))]
+    ready.save_labels("v0", contents, SAMPLE_OF, (), {2: "auto", 3: "edited", 9: "auto"})
+    boxes = ready.label_version("v0").boxes
+    assert boxes.set_index("shape_id")["source"].to_dict() == {1: "manual", 2: "auto", 3: "edited"}
+    assert boxes["source"].dtype == ready.label_version("v0").with_sources({}).boxes["source"].dtype == "str"
+
+
 def test_taking_the_same_labels_again_writes_nothing(ready):
     ready.save_labels("v0", drawing(), SAMPLE_OF)
     before = state(ready.root)
