@@ -6,8 +6,11 @@ A manifest has the columns `rank, sample_id, source, score, reason`, rank 1 firs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from labelloop.core.unit_vectors import UnitVectors
 from labelloop.core.vocabulary import Source
 
 MANIFEST_COLUMNS = ("rank", "sample_id", "source", "score", "reason")
@@ -23,6 +26,43 @@ class Candidate:
     reason: str
 
 
+class Seen:
+    """The vectors of what is labelled or picked, asked whether another image nearly equals one of them.
+
+    Args:
+        sample_ids: N ids.
+        vectors: Their N vectors.
+        labelled: (L, D) on the grid of `UnitVectors`.
+        threshold: Cosine from which two images nearly equal each other, compared in millionths.
+    """
+
+    def __init__(
+        self, sample_ids: Sequence[str], vectors: UnitVectors, labelled: NDArray[np.float64], threshold: float
+    ) -> None:
+        self._row_of = {sample_id: row for row, sample_id in enumerate(sample_ids)}
+        self._vectors, self._threshold = vectors, np.rint(threshold * 1e6)
+        self._rows, self._count = labelled.copy(), len(labelled)
+
+    def holds_twin(self, sample_id: str) -> bool:
+        """Whether it nearly equals one of them."""
+        if not self._count:
+            return False
+        cosine = self._rows[: self._count] @ self._vector(sample_id)
+        return bool(np.rint(cosine.max() * 1e6) >= self._threshold)
+
+    def add(self, sample_id: str) -> None:
+        """It was picked."""
+        vector = self._vector(sample_id)
+        if self._count == len(self._rows):
+            self._rows = np.vstack([self._rows, np.empty((max(64, self._count), len(vector)))])
+        self._rows[self._count] = vector
+        self._count += 1
+
+    def _vector(self, sample_id: str) -> NDArray[np.float64]:
+        row = self._row_of[sample_id]
+        return np.asarray(self._vectors.rows(slice(row, row + 1))[0])
+
+
 @dataclass
 class Batch:
     """What was picked so far, in order; nothing is in it twice.
@@ -30,19 +70,25 @@ class Batch:
     Attributes:
         groups: Near-duplicate group by sample id; a sample without one is a group of its own.
         covered: Groups that need no member any more; grows with each pick.
+        seen: Vectors of what is labelled or picked: an image that nearly equals one of them counts as its twin.
         picks: What was picked.
     """
 
     groups: Mapping[str, str]
     covered: set[str] = field(default_factory=set)
+    seen: Seen | None = None
     picks: list[Candidate] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
 
     def take(self, candidate: Candidate, *, twins: bool = False) -> bool:
-        """Take a candidate, unless it is in already or, without `twins`, its group is covered."""
+        """Take a candidate, unless it is in already or, without `twins`, its like is covered."""
         group = self.groups.get(candidate.sample_id, candidate.sample_id)
-        if candidate.sample_id in self._ids or (group in self.covered and not twins):
+        if candidate.sample_id in self._ids:
             return False
+        if not twins and (group in self.covered or (self.seen and self.seen.holds_twin(candidate.sample_id))):
+            return False
+        if self.seen:
+            self.seen.add(candidate.sample_id)
         self.picks.append(candidate)
         self._ids.add(candidate.sample_id)
         self.covered.add(group)

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labelloop.core.batch import Batch, Candidate, manifest_of
+from labelloop.core.batch import Batch, Candidate, Seen, manifest_of
 from labelloop.core.errors import LabelError
 from labelloop.core.neighbours import top_k
+from labelloop.core.unit_vectors import UnitVectors
 from labelloop.core.vocabulary import Source
 
 _COVERS = "stands for a part of the pool"
@@ -32,12 +33,34 @@ class Pool:
         embeddings: (N, D), row i belongs to the i-th id of `zcore`.
         groups: Near-duplicate group by sample id; a batch takes a second member only when nothing else is left.
         covered: Groups of which a member is labelled already; they too wait until nothing else is left.
+        labelled: (L, D) of the images that are labelled or with people.
+        twin_cosine: Cosine from which an image counts as a twin of a labelled or chosen one; 0: groups alone tell.
     """
 
     zcore: pd.Series
     embeddings: NDArray
     groups: Mapping[str, str] = field(default_factory=dict)
     covered: Collection[str] = ()
+    labelled: NDArray | None = None
+    twin_cosine: float = 0.0
+
+    def batch(self) -> Batch:
+        """An empty batch that knows what is labelled."""
+        if not self.twin_cosine:
+            return Batch(self.groups, set(self.covered))
+        seen = Seen(list(self.zcore.index), UnitVectors(self.embeddings), self.labelled_rows(), self.twin_cosine)
+        return Batch(self.groups, set(self.covered), seen)
+
+    def labelled_rows(self) -> NDArray[np.float64]:
+        """Vectors of what is labelled, on the grid of `UnitVectors`."""
+        if self.labelled is None or not len(self.labelled):
+            return np.zeros((0, np.shape(self.embeddings)[1]))
+        return UnitVectors(self.labelled).rows(slice(None))
+
+    def in_order(self) -> "Pool":
+        """The same pool, its rows ordered by sample id."""
+        order = np.argsort(self.zcore.index.to_numpy(dtype=object), kind="stable")
+        return replace(self, zcore=self.zcore.iloc[order], embeddings=np.asarray(self.embeddings)[order])
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +84,13 @@ class Mix:
         budget: Images in the batch.
         coverage_share: Share of it chosen by coverage; the rest are neighbours of failures.
         neighbours: Nearest pool images looked at for each failure.
+        typical_share: Share of what the strategy zcore chooses that stands for crowded parts of the pool.
     """
 
     budget: int
     coverage_share: float
     neighbours: int
+    typical_share: float = 0.3
 
 
 def batch_size(budget: int | str, remaining: int) -> int:
@@ -109,10 +134,23 @@ def select_coverage(
         covered: Groups of which a member is labelled already.
         why: Put before each reason, where coverage alone needs an explanation.
     """
-    batch = Batch(groups or {}, set(covered))
-    ranking = coverage_ranking(zcore)
+    return cover(Pool(zcore, np.zeros((len(zcore), 0)), groups or {}, covered), budget, why)
+
+
+def cover(pool: Pool, budget: int, why: str = "") -> pd.DataFrame:
+    """Manifest of the `budget` samples of a pool with the best coverage scores, near-duplicates last.
+
+    Raises:
+        LabelError: If a sample of the pool has no coverage score.
+    """
+    batch, ranking = pool.batch(), coverage_ranking(pool.zcore)
     batch.fill(_by_coverage(ranking, Source.COVERAGE, f"{why}{_COVERS}"), budget)
-    batch.fill(_by_coverage(ranking, Source.BACKFILL, _TWIN), budget, twins=True)
+    return topped_up(batch, pool, budget)
+
+
+def topped_up(batch: Batch, pool: Pool, budget: int) -> pd.DataFrame:
+    """Manifest of a batch whose quota is filled by coverage with what was passed over: near-duplicates."""
+    batch.fill(_by_coverage(coverage_ranking(pool.zcore), Source.BACKFILL, _TWIN), budget, twins=True)
     return batch.manifest()
 
 
@@ -134,16 +172,14 @@ def mine(failures: Failures, pool: Pool, mix: Mix) -> pd.DataFrame:
     Raises:
         LabelError: If a sample of the pool has no coverage score.
     """
-    pool, failures = _sorted_pool(pool), _worst_first(failures)
+    pool, failures = pool.in_order(), _worst_first(failures)
     if failures.errors.empty:
-        return select_coverage(pool.zcore, mix.budget, pool.groups, pool.covered, "no failures to mine: ")
-    ranking = coverage_ranking(pool.zcore)
-    batch = Batch(pool.groups, set(pool.covered))
+        return cover(pool, mix.budget, "no failures to mine: ")
+    batch, ranking = pool.batch(), coverage_ranking(pool.zcore)
     batch.fill(_by_coverage(ranking, Source.COVERAGE, _COVERS), round(mix.coverage_share * mix.budget))
     batch.take_turns(_by_failure(failures, pool, mix.neighbours), mix.budget)
     batch.fill(_by_coverage(ranking, Source.BACKFILL, _DRY), mix.budget)
-    batch.fill(_by_coverage(ranking, Source.BACKFILL, _TWIN), mix.budget, twins=True)
-    return batch.manifest()
+    return topped_up(batch, pool, mix.budget)
 
 
 def with_golden(manifest: pd.DataFrame, golden_ids: Iterable[str], n: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -158,11 +194,6 @@ def with_golden(manifest: pd.DataFrame, golden_ids: Iterable[str], n: int, rng: 
         hidden = Candidate(golden[number], Source.GOLDEN, 0.0, "golden image, annotated again blind to watch agreement")
         rows.insert(int(rng.integers(len(rows) + 1)), hidden)
     return manifest_of(rows)
-
-
-def _sorted_pool(pool: Pool) -> Pool:
-    order = np.argsort(pool.zcore.index.to_numpy(dtype=object), kind="stable")
-    return replace(pool, zcore=pool.zcore.iloc[order], embeddings=np.asarray(pool.embeddings)[order])
 
 
 def _worst_first(failures: Failures) -> Failures:

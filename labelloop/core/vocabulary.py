@@ -132,6 +132,10 @@ class Source(StrEnum):
 
     COVERAGE = "coverage"  # it stands for a part of the pool that nothing else covers
     FAILURE = "failure"  # it looks like images on which the model failed
+    RANDOM = "random"  # it was drawn
+    DIVERSITY = "diversity"  # it is far from all that is labelled or chosen
+    TYPICAL = "typical"  # many images look like it
+    UNCERTAINTY = "uncertainty"  # the model is unsure of what it sees on it
     BACKFILL = "backfill"  # another source ran dry, coverage filled the quota
     GOLDEN = "golden"  # a golden image, hidden in the batch to be annotated again, blind
 
