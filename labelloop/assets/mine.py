@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 
 from labelloop.core.annotation import content_hash
-from labelloop.core.selection import Failures, Mix, Pool, batch_size, mine
 from labelloop.core.stopping import StopRules, gain_per_100_labels, stop_reason
 from labelloop.core.vocabulary import failures_view, iteration_number, next_iteration
 from labelloop.partitions import ITERATIONS
+from labelloop.resources.choosing import Choice, choose_batch
+from labelloop.resources.detector import DetectorResource
 from labelloop.resources.embedded import require_current_scores
 from labelloop.resources.lesson import measure
 from labelloop.resources.links import app_link
-from labelloop.resources.pool import labelled_groups, remaining_pool
+from labelloop.resources.pool import remaining_pool
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import counts, table
@@ -26,11 +27,14 @@ from labelloop.resources.tables import counts, table
     deps=["eval_report", "embeddings", "zcore_scores"],
 )  # fmt: skip
 @stage
-def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:
+def failure_mined_batch(
+    context: dg.AssetExecutionContext, project: ProjectResource, detector: DetectorResource
+) -> dg.MaterializeResult:
     """The selection for the next iteration: part coverage, part images that look like the failures of this model.
 
-    The quota is met exactly: where neighbours run out, coverage fills it and the reason says so. When a stopping
-    rule holds there is no selection but the reason why the loop stops.
+    `batch.strategy` in labelloop.yaml may name another query strategy; one that asks how unsure the model is has it
+    predict on the pool first. The quota is met exactly: where a strategy runs dry, coverage fills it and the reason
+    says so. When a stopping rule holds there is no selection but the reason why the loop stops.
     """
     iteration = context.partition_key
     now = project.current
@@ -38,9 +42,10 @@ def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResou
     upcoming = next_iteration(iteration)
     pool = remaining_pool(now, before=upcoming)
     stopped = stop_reason(_history(now, iteration), len(pool), _rules(now))
-    rows = pd.DataFrame() if stopped else _mine(now, iteration, pool, labelled_groups(now, before=upcoming))
+    rows = pd.DataFrame() if stopped else choose_batch(now, detector, Choice(upcoming), context.log.info)
     version = now.ledger.embedding_version(now.settings.embeddings.provider)
     selection = {"stopped": stopped, "rows": rows.to_dict("records"), "embeddings": version}
+    selection |= {} if stopped else {"strategy": now.settings.batch.strategy}
     now.ledger.write("selections", upcoming, selection)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(content_hash(selection)),
@@ -48,6 +53,7 @@ def failure_mined_batch(context: dg.AssetExecutionContext, project: ProjectResou
             "dagster/row_count": len(rows),
             "loop": f"stops: {stopped}" if stopped else f"goes on with {upcoming}",
             "remaining in the pool": len(pool),
+            "strategy": now.settings.batch.strategy,
             "mAP50 per 100 labels": _last_gain(now, iteration),
             "images by source": counts({} if rows.empty else rows["source"].value_counts().to_dict(), "source"),
             "selection": table(rows),
@@ -71,17 +77,3 @@ def _history(now: Project, iteration: str) -> pd.DataFrame:
 def _last_gain(now: Project, iteration: str) -> float:
     gains = gain_per_100_labels(_history(now, iteration))
     return round(float(gains.iloc[-1]), 4) if len(gains) and np.isfinite(gains.iloc[-1]) else 0.0
-
-
-def _mine(now: Project, iteration: str, pool: pd.Series, twins: tuple[dict[str, str], set[str]]) -> pd.DataFrame:
-    ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
-    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
-    errors = pd.DataFrame(now.ledger.read("reports", iteration)["errors"], columns=["sample_id", "tp", "fn", "fp"])
-    # A failure without a vector has no neighbours; `embeddings` lists it with the reason.
-    errors = errors[((errors["fn"] > 0) | (errors["fp"] > 0)) & errors["sample_id"].isin(ids)]
-    settings = now.settings.mine
-    return mine(
-        Failures(errors, vectors[[row_of[sample_id] for sample_id in errors["sample_id"]]]),
-        Pool(pool, vectors[[row_of[sample_id] for sample_id in pool.index]], *twins),
-        Mix(batch_size(now.settings.batch.budget, len(pool)), settings.coverage_share, settings.neighbours),
-    )

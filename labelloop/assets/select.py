@@ -6,17 +6,18 @@ from pydantic import Field
 
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, MissingStateError
-from labelloop.core.selection import batch_size, select_coverage, with_golden
+from labelloop.core.selection import batch_size, with_golden
 from labelloop.core.vocabulary import Split, batch_view, iteration_number, previous_iteration
 from labelloop.partitions import ITERATIONS
 from labelloop.resources import prefilled
+from labelloop.resources.choosing import Choice, choose_batch
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.detector import DetectorResource
+from labelloop.resources.detector import DetectorResource, Log
 from labelloop.resources.embedded import require_current_scores, require_same_version
 from labelloop.resources.links import links, show_ways_back
 from labelloop.resources.outgoing import unfit_images
-from labelloop.resources.pool import labelled_groups, remaining_pool
+from labelloop.resources.pool import remaining_pool
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
@@ -30,6 +31,9 @@ class BatchConfig(dg.Config):
 
     budget: str = Field(
         "", description="Number of images, or a share like 10% (v0 only); empty: batch.budget, or all that were mined."
+    )
+    strategy: str = Field(
+        "", description="Query strategy of this batch, chosen now; empty: batch.strategy, or the batch that was mined."
     )
 
 
@@ -48,7 +52,8 @@ def batch(
 ) -> dg.MaterializeResult:
     """The images people label in this iteration, in CVAT tasks.
 
-    v0 is chosen by coverage alone, later ones by what `failure_mined_batch` of the iteration before proposes. The
+    v0 is chosen by coverage alone, later ones by what `failure_mined_batch` of the iteration before proposes, unless
+    `batch.strategy` in labelloop.yaml, or `strategy` in the config of this run, names another query strategy. The
     manifest has a row for each image with its rank, source, score and reason. It is written once: running again
     finds the same tasks. With `annotation.prefill: model` the boxes of the newest earlier model are drawn in them,
     once, for people to correct. View `batch_vN` in FiftyOne.
@@ -58,7 +63,7 @@ def batch(
     now = project.current
     # The terminal runs a partition that nobody registered; without this the result could not be stored.
     context.instance.add_dynamic_partitions(str(ITERATIONS.name), [iteration])
-    manifest = _manifest(now, iteration, config.budget)
+    manifest = _manifest(now, detector, Choice(iteration, config.strategy, config.budget), context.log.info)
     prefilled.propose(now, detector, iteration, context.log.info)
     sent = cvat.send(now, iteration, manifest, context.log.info)
     prefilled.draw(now, cvat, iteration, context.log.info)
@@ -82,10 +87,11 @@ def batch(
     )
 
 
-def _manifest(now: Project, iteration: str, budget: str) -> pd.DataFrame:
+def _manifest(now: Project, detector: DetectorResource, choice: Choice, log: Log) -> pd.DataFrame:
     """The manifest of before, or a new one: what is sent to people never changes afterwards."""
+    iteration = choice.iteration
     if now.ledger.read_or_none("batches", iteration) is None:
-        rows = _choose(now, iteration, budget)
+        rows = _choose(now, detector, choice, log)
         golden = now.ledger.in_split(Split.GOLDEN)
         count = min(now.settings.golden_per_batch, len(golden))
         rows = with_golden(rows, golden, count, now.rng("golden", iteration))
@@ -100,20 +106,20 @@ def _manifest(now: Project, iteration: str, budget: str) -> pd.DataFrame:
     return now.ledger.manifest(iteration)
 
 
-def _choose(now: Project, iteration: str, budget: str) -> pd.DataFrame:
-    if previous_iteration(iteration) is not None:
-        selection = now.ledger.read("selections", iteration)
-        require_same_version(now, selection, iteration)
+def _choose(now: Project, detector: DetectorResource, choice: Choice, log: Log) -> pd.DataFrame:
+    if previous_iteration(choice.iteration) is not None:
+        selection = now.ledger.read("selections", choice.iteration)
+        require_same_version(now, selection, choice.iteration)
         if selection["stopped"]:
             raise MissingStateError(
                 f"The loop has stopped: {selection['stopped']}", "Change the rule under stop: and run label_loop again."
             )
-        return _cut(pd.DataFrame(selection["rows"]), iteration, budget)
+        if choice.strategy in ("", selection.get("strategy", "")):
+            return _cut(pd.DataFrame(selection["rows"]), choice.iteration, choice.budget)
     require_current_scores(now)
-    pool = remaining_pool(now)
-    if pool.empty:
+    if remaining_pool(now, before=choice.iteration).empty:
         raise MissingStateError("No unlabelled image is left in the pool", "Add images and run prepare_pool.")
-    return select_coverage(pool, batch_size(budget or now.settings.batch.budget, len(pool)), *labelled_groups(now))
+    return choose_batch(now, detector, choice, log)
 
 
 def _cut(rows: pd.DataFrame, iteration: str, budget: str) -> pd.DataFrame:

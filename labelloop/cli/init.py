@@ -9,8 +9,9 @@ from labelloop.adapters.files.home import Home
 from labelloop.cli import environment
 from labelloop.cli.propose import propose
 from labelloop.sandbox.scenes.dataset import write_scenes
+from labelloop.settings.batch import BatchSettings
 from labelloop.settings.learning import TrainSettings
-from labelloop.settings.model import BatchSettings, LoopSettings, Settings, SourceSettings
+from labelloop.settings.model import LoopSettings, Settings, SourceSettings
 from labelloop.settings.yaml_file import CONFIG_NAME, load_settings, render
 
 SCENES = Path(".labelloop/sandbox/scenes")

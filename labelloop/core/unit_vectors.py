@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelloop.core.errors import LabelError
 
 _GRID = 2.0**26
-_ROWS = 2048  # of a block: 8 MB with 512 dimensions
+_ROWS = 512  # of a block: 2 MB with 512 dimensions, which stay near the processor
 
 Rows = NDArray[np.float64]
 
@@ -51,7 +51,9 @@ class UnitVectors:
         """Some rows on the grid, (M, D)."""
         wide = self._wide(which)
         wide *= self._scale[which, None]
-        return np.asarray(np.rint(wide, out=wide) / _GRID)
+        np.rint(wide, out=wide)
+        wide *= 1 / _GRID
+        return wide
 
     def blocks(self) -> Iterator[tuple[slice, Rows]]:
         """All rows on the grid, block by block."""
@@ -80,8 +82,10 @@ class UnitVectors:
 
     def centre(self) -> Rows:
         """Direction of the mean of all rows, (D,) on the grid."""
-        sums = [rows.sum(axis=0) for _, rows in self.blocks()]
-        return np.asarray(on_grid(np.sum(sums, axis=0)[None])[0])
+        total = np.zeros((1, np.shape(self._rows)[1]))
+        for _, rows in self.blocks():
+            total += rows.sum(axis=0)
+        return np.asarray(on_grid(total)[0])
 
     def sample(self, count: int, rng: np.random.Generator) -> Rows:
         """`count` rows drawn without repetition, in their order; all where there are no more."""

@@ -17,12 +17,17 @@ def remaining_pool(now: Project, before: str = "") -> pd.Series:
         MissingStateError: If the pool was not scored yet.
     """
     scores = now.ledger.zcore().set_index("sample_id")["zcore"]
-    known = now.ledger.selected(before) | set(labelled(now, []).reviewed)
+    known = known_before(now, before)
     return scores[scores.index.isin(now.ledger.in_split(Split.POOL)) & ~scores.index.isin(known)]
 
 
 def labelled_groups(now: Project, before: str = "") -> tuple[dict[str, str], set[str]]:
     """Near-duplicate group of each sample, and the groups of which somebody labels or has labelled a member."""
     groups = now.ledger.splits().set_index("sample_id")["group"].to_dict()
-    known = now.ledger.selected(before) | set(labelled(now, []).reviewed)
+    known = known_before(now, before)
     return groups, {groups[sample_id] for sample_id in known if sample_id in groups}
+
+
+def known_before(now: Project, before: str = "") -> set[str]:
+    """Samples that are labelled, or in some batch before an iteration."""
+    return now.ledger.selected(before) | set(labelled(now, []).reviewed)

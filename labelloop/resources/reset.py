@@ -22,7 +22,8 @@ from labelloop.resources.runs import stage_lock
 ARCHIVE = "archive"
 # The batch goes last: as long as it is there, a reset that was broken off is seen and goes on.
 KINDS = (
-    "final", "reports", "predictions", "models", "verdicts", "labels", "drawings", "prefill", "prefilled", "tasks",
+    "final", "reports", "predictions", "pool_predictions", "models", "verdicts", "labels", "drawings", "prefill",
+    "prefilled", "tasks",
     "batches",
 )  # fmt: skip
 

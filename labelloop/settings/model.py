@@ -1,10 +1,10 @@
 """What a project can set: `labelloop.yaml`, validated, with every default in one place and a sentence for each key."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from labelloop.settings.batch import BatchSettings
 from labelloop.settings.embedding import EmbeddingSettings, ZcoreSettings
 from labelloop.settings.labels import MOST_CHARACTERS, LabelSettings
 from labelloop.settings.learning import CheckSettings, EvaluateSettings, MineSettings, StopSettings, TrainSettings
@@ -158,30 +158,6 @@ class SplitSettings(Section):
     duplicate_distance: int = Field(
         6, ge=0, le=16, description="Images whose 64-bit dHash differs in at most this many bits stay in one split."
     )
-
-
-class BatchSettings(Section):
-    """How many images people label in an iteration."""
-
-    budget: int | str = Field(40, description="Images in a batch: a number, or a share of what remains like 10%.")
-    golden_per_batch: int = Field(
-        0,
-        ge=0,
-        description="Golden images hidden in each batch, on top of the budget, annotated again blind. None with "
-        "annotation.backend fiftyone: the App shows their first labels.",
-    )
-
-    @field_validator("budget")
-    @classmethod
-    def _count_or_share(cls, value: int | str) -> int | str:
-        fits = (
-            value >= 1
-            if isinstance(value, int)
-            else re.fullmatch(r"\d+(\.\d+)?%", value) is not None and 0 < float(value[:-1]) <= 100
-        )
-        if fits:
-            return value
-        raise ValueError("a number of images, at least 1, or a share of what remains like 10%")
 
 
 class LoopSettings(Section):

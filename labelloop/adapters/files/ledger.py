@@ -269,7 +269,7 @@ class Ledger:
         return self.root / "models" / digest
 
     def predictions(self, iteration: str, folder: str = "predictions") -> pd.DataFrame:
-        """What the model of an iteration predicted on val (or test): sample_id, label, x1, y1, x2, y2, score."""
+        """What the model of an iteration predicted on val (test, pool): sample_id, label, x1, y1, x2, y2, score."""
         found = read_frame(self.root / folder / f"{iteration}.parquet", _FIRST["reports"].format(name=iteration))
         schema = self.schema_or_none()
         return found.assign(label=found["label"].map(schema.current)) if schema and schema.renamed else found
@@ -300,6 +300,7 @@ _FIRST = {
     "verdicts": "Materialise annotated_batch of {name} with its checks first: job label_loop or take_batch.",
     "models": "Run the job label_loop for {name} first.",
     "reports": "Run the job label_loop for {name} first.",
+    "pool_predictions": "failure_mined_batch of {name} makes them when batch.strategy needs them.",
     "final": "Run the job final_evaluation for {name} first.",
     "selections": "Run the job label_loop for the iteration before {name} first.",
 }

@@ -30,6 +30,8 @@ class Nearest:
         if row not in self._columns:
             count = min(_AHEAD, len(priority))
             likely = np.argpartition(-priority, count - 1)[:count]
-            rows = np.unique(np.append(likely, row))
-            self._columns = dict(zip(rows.tolist(), self._vectors.cosines(self._vectors.rows(rows)).T, strict=True))
+            kept = {each: self._columns[each] for each in likely.tolist() if each in self._columns}
+            rows = np.array(sorted({row, *likely.tolist()} - kept.keys()), dtype=np.intp)
+            columns = self._vectors.cosines(self._vectors.rows(rows)).T
+            self._columns = kept | dict(zip(rows.tolist(), columns, strict=True))
         np.maximum(self.cosine, self._columns.pop(row), out=self.cosine)

@@ -1,0 +1,88 @@
+"""The next batch, chosen by a query strategy from what is labelled, what remains, and what the newest model does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from labelloop.core.selection import Failures, Mix, Pool, batch_size
+from labelloop.core.strategies.choose import choose, strategy_of
+from labelloop.core.strategies.query import Query
+from labelloop.core.vocabulary import Split, previous_iteration
+from labelloop.resources.detector import DetectorResource, Log
+from labelloop.resources.labelled import labelled
+from labelloop.resources.pool import known_before, labelled_groups, remaining_pool
+from labelloop.resources.pool_predictions import pool_predictions
+from labelloop.resources.project import Project
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the batch of an iteration is to be chosen; empty fields take what labelloop.yaml says.
+
+    Attributes:
+        iteration: The iteration that the batch is for.
+        strategy: Name of a query strategy.
+        budget: Images, or a share of what remains.
+    """
+
+    iteration: str
+    strategy: str = ""
+    budget: str = ""
+
+
+def choose_batch(now: Project, detector: DetectorResource, choice: Choice, log: Log) -> pd.DataFrame:
+    """Manifest of the batch of an iteration, without golden images; choosing again gives the same.
+
+    Raises:
+        LabelError: If there is no such strategy.
+        MissingStateError: If the iteration before has no report, or the pool is not scored.
+    """
+    name = choice.strategy or now.settings.batch.strategy
+    strategy, before = strategy_of(name), previous_iteration(choice.iteration)
+    scores = remaining_pool(now, before=choice.iteration)
+    settings, balanced = now.settings, now.settings.batch.class_balanced
+    mix = Mix(
+        batch_size(choice.budget or settings.batch.budget, len(scores)),
+        settings.mine.coverage_share,
+        settings.mine.neighbours,
+        settings.batch.typical_share,
+    )
+    asks_model = before is not None and (strategy.needs_predictions or balanced)
+    query = Query(
+        _pool(now, choice.iteration, scores),
+        mix,
+        failures=_failures(now, before) if before else None,
+        predictions=pool_predictions(now, detector, before, list(scores.index), log) if asks_model and before else None,
+        class_counts=_class_counts(now, before) if balanced else {},
+    )
+    return choose(name, query, now.rng("batch", choice.iteration, name), class_balanced=balanced)
+
+
+def _pool(now: Project, iteration: str, scores: pd.Series) -> Pool:
+    ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
+    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
+    known = sorted(known_before(now, iteration) & set(now.ledger.in_split(Split.POOL)) & set(row_of))
+    return Pool(
+        scores,
+        vectors[[row_of[sample_id] for sample_id in scores.index]],
+        *labelled_groups(now, before=iteration),
+        labelled=vectors[[row_of[sample_id] for sample_id in known]],
+        twin_cosine=now.settings.batch.twin_cosine,
+    )
+
+
+def _failures(now: Project, iteration: str) -> Failures:
+    ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
+    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
+    errors = pd.DataFrame(now.ledger.read("reports", iteration)["errors"], columns=["sample_id", "tp", "fn", "fp"])
+    # A failure without a vector has no neighbours; `embeddings` lists it with the reason.
+    errors = errors[((errors["fn"] > 0) | (errors["fp"] > 0)) & errors["sample_id"].isin(ids)]
+    return Failures(errors, np.asarray(vectors[[row_of[sample_id] for sample_id in errors["sample_id"]]]))
+
+
+def _class_counts(now: Project, before: str | None) -> dict[str, int]:
+    """Labelled images that show each class of the schema."""
+    boxes = labelled(now, now.ledger.labelled_batches(before) if before else []).boxes
+    shown = boxes.groupby("label")["sample_id"].nunique()
+    return {name: int(shown.get(name, 0)) for name in now.ledger.schema().classes}

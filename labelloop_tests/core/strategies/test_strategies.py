@@ -1,0 +1,240 @@
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labelloop.core.errors import LabelError, MissingStateError
+from labelloop.core.selection import Failures, Mix, cover, mine
+from labelloop.core.strategies.choose import choose
+from labelloop.core.strategies.entropy import rank
+from labelloop.core.strategies.table import STRATEGIES
+from labelloop_tests.core.builders import predictions, unit_rows
+from labelloop_tests.core.strategies.pools import chosen, near_copies, query_of, rare, rare_share, rows_of
+
+GREEDY = ("zcore", "k_center", "typiclust")
+SEES = [name for name, strategy in STRATEGIES.items() if strategy.needs_predictions]
+
+
+def some_query(count=90, budget=20, dims=12, groups=None, **pool):
+    """A pool with labelled images, failures, predictions and near-duplicates."""
+    rng = np.random.default_rng(count)
+    query = query_of(
+        unit_rows(count, dims), budget, zcore=rng.random(count),
+        groups=groups or {f"p{number:06d}": f"g{number // 3}" for number in range(0, count, 2)},
+        labelled=unit_rows(7, dims, seed=5), twin_cosine=0.999, **pool,
+    )  # fmt: skip
+    failed = Failures(pd.DataFrame({"sample_id": ["f0", "f1"], "fn": [2, 0], "fp": [1, 4]}), unit_rows(2, dims, seed=9))
+    boxes = [
+        (f"p{row:06d}", "cat" if row % 3 else "dog", 10 * box, 0, 10 * box + 15, 10, 0.05 + 0.9 * rng.random())
+        for row in range(0, count, 2)
+        for box in range(row % 5)
+    ]
+    return replace(query, failures=failed, predictions=predictions(*boxes), class_counts={"cat": 9, "dog": 1})
+
+
+def shuffled(query, seed):
+    order = np.random.default_rng(seed).permutation(len(query.pool.zcore))
+    pool = replace(query.pool, zcore=query.pool.zcore.iloc[order], embeddings=query.pool.embeddings[order])
+    boxes = query.predictions.sample(frac=1, random_state=seed)
+    return replace(query, pool=pool, predictions=boxes)
+
+
+def pick(name, query, seed=0, **how):
+    return choose(name, query, np.random.default_rng(seed), **how)
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("count", [0, 1, 19, 90])
+@pytest.mark.parametrize("known", [True, False])
+def test_the_quota_is_exact_and_each_row_says_why(name, count, balanced, known):
+    query = some_query(count)
+    query = query if known else replace(query, predictions=None, failures=None, pool=replace(query.pool, labelled=None))
+    manifest = pick(name, query, class_balanced=balanced)
+    assert len(manifest) == min(20, count)
+    assert list(manifest.columns) == ["rank", "sample_id", "source", "score", "reason"]
+    assert manifest["rank"].tolist() == list(range(1, len(manifest) + 1))
+    assert manifest["sample_id"].is_unique
+    assert manifest["reason"].str.len().gt(10).all()
+    assert np.isfinite(manifest["score"].astype(float)).all()
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_pool_of_nothing_but_twins_fills_the_quota(name):
+    query = some_query(40)
+    same = replace(query.pool, embeddings=np.repeat(unit_rows(1, 12), 40, axis=0), labelled=unit_rows(1, 12), groups={})
+    manifest = pick(name, replace(query, pool=same))
+    assert manifest["sample_id"].nunique() == 20
+    assert set(manifest["source"]) == {"backfill"}
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_batch_does_not_depend_on_the_order_of_rows(name, balanced):
+    query = some_query()
+    turned = shuffled(query, seed=1)
+    pd.testing.assert_frame_equal(
+        pick(name, query, class_balanced=balanced), pick(name, turned, class_balanced=balanced)
+    )
+
+
+MANIFESTS = """
+from labelloop.core.strategies.table import STRATEGIES
+from labelloop_tests.core.strategies.test_strategies import pick, some_query
+for name in STRATEGIES:
+    for balanced in (False, True):
+        print(name, balanced, pick(name, some_query(), class_balanced=balanced).to_json())
+"""
+
+
+def test_a_batch_depends_neither_on_pythonhashseed_nor_on_the_number_of_threads():
+    manifests = {
+        subprocess.run(
+            [sys.executable, "-c", MANIFESTS],
+            env={**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": seed, "OPENBLAS_NUM_THREADS": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(manifests) == 1
+    assert len(manifests.pop()) > 10_000
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_near_duplicates_of_what_is_labelled_or_chosen_wait_until_nothing_else_is_left(name):
+    query = some_query(60, 15, groups={f"p{number:06d}": f"g{number // 2}" for number in range(60)}, covered={"g0"})
+    picked = rows_of(pick(name, query))
+    assert not {0, 1} & set(picked)
+    assert len({row // 2 for row in picked}) == 15
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_twins_by_embedding_wait_too(name):
+    query = some_query(60, 15, groups={"none": "none"})
+    rows = np.repeat(unit_rows(30, 12), 2, axis=0)
+    picked = rows_of(pick(name, replace(query, pool=replace(query.pool, embeddings=rows, labelled=rows[:1]))))
+    assert not {0, 1} & set(picked)
+    assert len({row // 2 for row in picked}) == 15
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3, 1e-2, 0.1])
+@pytest.mark.parametrize("name", GREEDY)
+def test_a_batch_of_fifty_holds_nearly_all_of_fifty_groups_of_near_copies(name, noise):
+    """The best fifty by ZCore score alone hold 31 to 40 of them."""
+    assert len({row // 10 for row in chosen(name, near_copies(noise))}) >= 49
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3, 1e-2])
+def test_hybrid_holds_all_groups_of_copies_that_are_nearly_equal(noise):
+    query = query_of(near_copies(noise), twin_cosine=0.999)
+    assert len({row // 10 for row in chosen("hybrid", query)}) == 50
+
+
+@pytest.mark.parametrize("spread", [True, False])
+def test_coverage_that_looks_at_the_batch_leaves_the_crowd_its_share(spread):
+    """The best fifty by ZCore score alone are all rare where the rare ones lie apart."""
+    picked = chosen("zcore", rare(spread))
+    assert 0.5 <= rare_share(picked) <= 0.7
+    assert rare_share(chosen("random", rare(spread))) < 0.25
+
+
+def test_farthest_first_is_the_plain_greedy_one():
+    query = some_query(80, 30, groups={"none": "none"})
+    rows, known = query.pool.embeddings.astype(float), query.pool.labelled.astype(float)
+    expected = []
+    for _ in range(30):
+        covered = np.vstack([known, rows[expected]])
+        nearest = (rows @ covered.T).max(axis=1)
+        nearest[expected] = 2
+        expected.append(int(nearest.argmin()))
+    assert rows_of(pick("k_center", query)) == expected
+
+
+def test_where_nothing_is_labelled_the_most_central_image_comes_first():
+    rows = np.array([[1.0, 0.0], [0.9, 0.5], [0.0, 1.0], [0.4, 0.9]])
+    manifest = pick("k_center", query_of(rows, 2, zcore=np.zeros(4)))
+    assert manifest["reason"].iloc[0] == "the most central image"
+    assert rows_of(manifest)[0] in (1, 3)
+
+
+def test_typical_images_come_from_the_largest_clusters_that_nothing_covers():
+    rng = np.random.default_rng(4)
+    centres = np.eye(6)[:4]
+    rows = np.vstack(
+        [centre + 0.05 * rng.normal(size=(size, 6)) for centre, size in zip(centres, (30, 20, 12, 8), strict=True)]
+    )
+    cluster = np.repeat(np.arange(4), (30, 20, 12, 8))
+    query = query_of(rows, 3, zcore=np.zeros(70), labelled=centres[:1])
+    assert cluster[rows_of(pick("typiclust", query))].tolist() == [1, 2, 3]
+    (first, *_) = rows_of(pick("typiclust", query))
+    own = rows[cluster == 1] / np.linalg.norm(rows[cluster == 1], axis=1, keepdims=True)
+    cosine = own @ own.T
+    assert cosine[first - 30].sum() > np.quantile(cosine.sum(axis=1), 0.8)
+
+
+def test_random_draws_anew_for_each_seed_and_favours_nobody():
+    query = query_of(unit_rows(40, 4), 10, zcore=np.linspace(0, 1, 40))
+    drawn = [rows_of(pick("random", query, seed)) for seed in range(60)]
+    assert len({tuple(rows) for rows in drawn}) == 60
+    counts = np.bincount(np.concatenate(drawn), minlength=40)
+    assert counts.min() >= 4
+    assert counts.max() <= 30
+
+
+def test_hybrid_is_what_mine_and_coverage_give():
+    query = some_query()
+    pd.testing.assert_frame_equal(pick("hybrid", query), mine(query.failures, query.pool, query.mix))
+    pd.testing.assert_frame_equal(pick("hybrid", replace(query, failures=None)), cover(query.pool, query.mix.budget))
+
+
+@pytest.mark.parametrize("name", SEES)
+def test_before_the_first_model_uncertainty_is_replaced_by_coverage_and_says_so(name):
+    query = replace(some_query(), predictions=None)
+    manifest = pick(name, query)
+    assert manifest["sample_id"].tolist() == cover(query.pool, 20)["sample_id"].tolist()
+    first = manifest[manifest["source"] == "coverage"]
+    assert first["reason"].str.startswith(f"no model yet whose {name} could be asked").all()
+
+
+@pytest.mark.parametrize("name", SEES)
+def test_uncertainty_comes_first_and_images_without_a_box_fill_the_quota_by_coverage(name):
+    query = query_of(unit_rows(6, 4), 6, zcore=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    boxes = predictions(
+        ("p000001", "cat", 0, 0, 9, 9, 0.99), ("p000002", "cat", 0, 0, 9, 9, 0.5), ("p000003", "cat", 0, 0, 9, 9, 0.6),
+        ("p000003", "cat", 20, 0, 29, 9, 0.6), ("elsewhere", "cat", 0, 0, 9, 9, 0.5),
+    )  # fmt: skip
+    manifest = pick(name, replace(query, predictions=boxes))
+    assert rows_of(manifest) == [3, 2, 1, 5, 4, 0]
+    assert manifest["source"].tolist() == ["uncertainty"] * 3 + ["backfill"] * 3
+    assert "2 in all" in manifest["reason"].iloc[0]
+
+
+def test_a_strategy_that_nobody_knows_is_refused_with_those_there_are():
+    with pytest.raises(LabelError, match=r"'qbc' is no query strategy.*hybrid, random, zcore"):
+        pick("qbc", some_query())
+
+
+def test_a_strategy_that_needs_predictions_asks_for_them():
+    with pytest.raises(MissingStateError, match="no predictions yet"):
+        rank(replace(some_query(), predictions=None), np.random.default_rng(0))
+
+
+def test_an_image_without_a_score_of_its_own_is_refused():
+    query = some_query()
+    query.pool.zcore.iloc[3] = np.nan
+    for name in ("zcore", "entropy", "hybrid", "random"):
+        with pytest.raises(LabelError, match="no coverage score"):
+            pick(name, query)
+
+
+def test_no_share_for_the_crowd_is_farthest_first_by_zcore():
+    query = some_query()
+    manifest = pick("zcore", replace(query, mix=Mix(20, 0.3, 20, typical_share=0.0)))
+    assert set(manifest["source"]) == {"coverage"}
+    half = pick("zcore", replace(query, mix=Mix(20, 0.3, 20, typical_share=0.5)))
+    assert half["source"].value_counts().to_dict() == {"coverage": 10, "typical": 10}
