@@ -38,6 +38,7 @@ def test_an_empty_file_gives_the_defaults(tmp_path, text):
         ("batch: {budgte: 3}", "unknown key 'batch.budgte', did you mean 'budget'?"),
         ("train: {epoch: 3}", "unknown key 'train.epoch', did you mean 'epochs'?"),
         ("loop: {zzzz: 3}", "unknown key 'loop.zzzz', known keys here: autostart"),
+        ("batch: {strategy: qbc}", "batch.strategy: Value error, one of hybrid, random, zcore, k_center"),
         ("batch: {budget: 0}", "batch.budget: Value error, a number of images, at least 1"),
         ("batch: {budget: 120%}", "or a share of what remains like 10% (it is '120%')"),
         ("train: {epochs: many}", "train.epochs: Input should be a valid integer"),
