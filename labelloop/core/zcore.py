@@ -11,19 +11,24 @@ number of parts. Ties go to the lower image in an order that follows from the im
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelloop.core import zcore_compiled
 from labelloop.core.errors import LabelError
-from labelloop.core.zcore_draws import Draws, Spread, counter_draws, mixed, numpy_draws
+from labelloop.core.zcore_compiled import CompiledPool
+from labelloop.core.zcore_draws import Draws, Spread, by_tile, counter_draws, mixed, numpy_draws
 from labelloop.core.zcore_index import PoolIndex
 from labelloop.core.zcore_rules import ONE, Redundancy, Sums, score_draws
 
 Progress = Callable[[int, int], None]
 
 _BLOCK = 1000  # draws of one piece of work
+_SPAN = 100  # pieces whose draws are put in order together
 _THREADS_FROM = 20_000  # images from which numpy works long enough in a thread to leave room for another
 
 
@@ -61,16 +66,12 @@ def zcore_scores(  # noqa: PLR0913  the parameters of the method, by its names
         if on_progress:
             on_progress(n_sample, n_sample)
         return np.zeros(len(rows), dtype=np.float32)
-    size, spread = min(sample_dim, len(columns)), Spread.of(columns)
-    start, draw = _stream(stream, seed, n_sample, spread, size, len(rows))
-    redundancy = Redundancy(min(redund_nn, len(rows) - 1), redund_exp, eps)
-    workers = threads or ((os.cpu_count() or 1) if len(rows) >= _THREADS_FROM else 1)
-    index = PoolIndex.build(
-        columns, neighbours=redundancy.neighbours + 1, uses=n_sample * size / len(columns), threads=workers
-    )
+    size, redundancy = min(sample_dim, len(columns)), Redundancy(min(redund_nn, len(rows) - 1), redund_exp, eps)
+    plan = _plan(columns, redundancy, n_sample, size, threads)
+    start, draw = _stream(stream, seed, n_sample, plan.spread, size, len(rows))
     sums = np.zeros(len(rows), dtype=np.int64)
     done = 0
-    for part, count in _parts(index, draw, redundancy, n_sample, workers):
+    for part, count in _parts(plan, draw, n_sample):
         if on_progress:
             on_progress(done, n_sample)
         sums += part
@@ -82,26 +83,63 @@ def zcore_scores(  # noqa: PLR0913  the parameters of the method, by its names
     return _normalised(scores)
 
 
-def _parts(
-    index: PoolIndex, draw: Callable[[range], Draws], redundancy: Redundancy, n_sample: int, workers: int
-) -> Iterator[tuple[Sums, int]]:
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """How draws are scored, and by how many threads."""
+
+    spread: Spread
+    score: Callable[[Draws], Sums]
+    workers: int
+    tiled: bool
+
+
+def _plan(columns: NDArray, redundancy: Redundancy, n_sample: int, size: int, threads: int | None) -> _Plan:
+    """By numpy, or compiled where that pays: the sums are the same to the last bit."""
+    cores = os.cpu_count() or 1
+    if zcore_compiled.pays(columns, redundancy, n_sample):
+        pool = CompiledPool.build(columns, threads or cores)
+        return _Plan(pool.spread, partial(pool.score, redundancy=redundancy), threads or cores, tiled=True)
+    workers = threads or (cores if columns.shape[1] >= _THREADS_FROM else 1)
+    index = PoolIndex.build(
+        columns, neighbours=redundancy.neighbours + 1, uses=n_sample * size / len(columns), threads=workers
+    )
+    return _Plan(Spread.of(columns), partial(score_draws, index, redundancy=redundancy), workers, tiled=False)
+
+
+def _parts(plan: _Plan, draw: Callable[[range], Draws], n_sample: int) -> Iterator[tuple[Sums, int]]:
     """Sums of each block of draws, in order, and how many draws it holds."""
     blocks = [range(first, min(first + _BLOCK, n_sample)) for first in range(0, n_sample, _BLOCK)]
-    if workers == 1:
+    if plan.tiled:
+        draw = _tiled(draw, n_sample)
+    if plan.workers == 1:
         for block in blocks:
-            yield score_draws(index, draw(block), redundancy), len(block)
+            yield plan.score(draw(block)), len(block)
         return
-    pool = ThreadPoolExecutor(workers)
+    pool = ThreadPoolExecutor(plan.workers)
     try:
         # As many blocks at a time as there are workers: each holds a number for every image.
-        for first in range(0, len(blocks), workers):
+        for first in range(0, len(blocks), plan.workers):
             running = [
-                (pool.submit(score_draws, index, draw(block), redundancy), len(block))
-                for block in blocks[first : first + workers]
+                (pool.submit(plan.score, draw(block)), len(block)) for block in blocks[first : first + plan.workers]
             ]
             yield from ((future.result(), count) for future, count in running)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _tiled(draw: Callable[[range], Draws], n_sample: int) -> Callable[[range], Draws]:
+    """The same draws block by block, but in an order in which neighbouring ones look at the same dimensions."""
+    length = _BLOCK * _SPAN
+
+    @lru_cache(maxsize=1)
+    def span(first: int) -> Draws:
+        return by_tile(draw(range(first, min(first + length, n_sample))))
+
+    def part(block: range) -> Draws:
+        first = block.start - block.start % length
+        return tuple(values[block.start - first : block.stop - first] for values in span(first))  # type: ignore[return-value]
+
+    return part
 
 
 def _stream(

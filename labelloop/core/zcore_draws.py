@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11))
+_TILE = 8  # dimensions whose values fit into the cache of a processor
 
 Draws = tuple[NDArray[np.intp], NDArray[np.float64]]
 
@@ -58,6 +59,14 @@ def numpy_draws(seed: int, count: int, spread: Spread, size: int, rows: int) -> 
         if varying.any():
             points[number, varying] = stream.triangular(low[varying], middle[varying], high[varying])
     return start, (dims, points)
+
+
+def by_tile(draws: Draws) -> Draws:
+    """The same draws in an order in which those that follow each other look at the same few dimensions."""
+    dims, points = draws
+    pair = dims[:, :2] if dims.shape[1] > 1 else np.repeat(dims, 2, axis=1)
+    order = np.lexsort([pair[:, 1], pair[:, 0], pair[:, 1] // _TILE, pair[:, 0] // _TILE])
+    return dims[order], points[order]
 
 
 def _uniform(seed: int, draws: range, columns: int) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ _USES = 8  # draws in a dimension that pay for sorting it
 _EXPECTED = 8  # of the neighbours wanted, how many are expected among the images that tell how far they reach
 _SLACK = 1e-5  # wider than any rounding of a distance
 _ROUNDING = 1e-6  # wider than any rounding of the ends of a window
-_MARK = 32
+MARK = 32  # images from one mark to the next
 _GROW = 1.6
 
 Dims = Sequence[int] | NDArray[np.intp]
@@ -50,7 +50,7 @@ class PoolIndex:
         if not pays:
             return cls(columns, None, few[:, :0], few, stride)
         orders = _sorted(columns, threads)
-        marks = np.take_along_axis(columns, orders[:, ::_MARK], axis=1)
+        marks = np.take_along_axis(columns, orders[:, ::MARK], axis=1)
         return cls(columns, orders, marks, few, stride)
 
     def nearest(self, dims: Dims, point: NDArray[np.float64]) -> int:
@@ -104,7 +104,7 @@ class PoolIndex:
         """A distance within which there is an image for certain: that of the best among those beside the point."""
         assert self.orders is not None  # noqa: S101
         marks, order = self.marks[dims[0]], self.orders[dims[0]]
-        at = min(_MARK * int(marks.searchsorted(marks.dtype.type(point[0]))), len(order))
+        at = min(MARK * int(marks.searchsorted(marks.dtype.type(point[0]))), len(order))
         half = int(len(order) ** 0.5) // 2 + 1
         return float(self._distances(dims, point, order[max(at - half, 0) : at + half]).min())
 
@@ -120,8 +120,8 @@ class PoolIndex:
             marks, centre = self.marks[dim], float(coordinate)
             wide = radius * (1.0 + _SLACK) + abs(centre) * _ROUNDING
             # A mark below the window begins a block that may end in it.
-            first = _MARK * max(int(marks.searchsorted(kind(centre - wide), side="left")) - 1, 0)
-            last = _MARK * int(marks.searchsorted(kind(centre + wide), side="right"))
+            first = MARK * max(int(marks.searchsorted(kind(centre - wide), side="left")) - 1, 0)
+            last = MARK * int(marks.searchsorted(kind(centre + wide), side="right"))
             if last - first < fewest:
                 best, fewest, place = self.orders[dim][first:last], last - first, number
         return best, place

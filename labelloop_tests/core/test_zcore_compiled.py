@@ -1,0 +1,201 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labelloop.core import zcore, zcore_compiled, zcore_jit
+from labelloop.core.zcore import zcore_scores
+from labelloop.core.zcore_compiled import CompiledPool, pays
+from labelloop.core.zcore_draws import Spread, by_tile, counter_draws
+from labelloop.core.zcore_index import PoolIndex
+from labelloop.core.zcore_rules import ONE, Redundancy, score_draws
+from labelloop_tests.core.builders import unit_rows
+from labelloop_tests.core.test_zcore import DATA, RULES, clustered
+
+MORE = {
+    "identical": np.ones((60, 5), dtype=np.float32),
+    "half of them in one place": np.vstack([np.zeros((200, 5), dtype=np.float32), unit_rows(200, 5)]),
+    "zeros of either sign": np.where(unit_rows(300, 5) > 0, unit_rows(300, 5, seed=1), np.float32(-0.0)),
+    "one far away among many": np.vstack([clustered(4000, 4), np.full((1, 4), 1e6, dtype=np.float32)]),
+    "so small that they have no logarithm": unit_rows(200, 4) * np.float32(1e-40),
+    "as large as can be told apart": unit_rows(50, 4) * np.float32(3e37),
+    "as many as are scanned": unit_rows(3000, 3),
+    "half the neighbours": clustered(150, 6),
+}
+# Kernels of another precision are another compile.
+POOLS = [
+    pytest.param(rows, id=name, marks=[pytest.mark.slow] if rows.dtype == np.float64 else [])
+    for name, rows in (DATA | MORE).items()
+]
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch):
+    """Kernels also where they would not be worth a compile."""
+    monkeypatch.setattr(zcore_compiled, "pays", lambda columns, redundancy, draws: True)
+
+
+def both(rows, redundancy, *, size, draws=60):
+    """Sums of numpy and of the kernels for the same draws."""
+    columns = np.ascontiguousarray(rows.T)
+    size = min(size, len(columns))
+    drawn = counter_draws(3, range(draws), Spread.of(columns), size)
+    redundancy = Redundancy(min(redundancy.neighbours, len(rows) - 1), redundancy.exponent, redundancy.eps)
+    index = PoolIndex.build(columns, neighbours=redundancy.neighbours + 1, uses=0, threads=1)
+    pool = CompiledPool.build(columns, 1)
+    return score_draws(index, drawn, redundancy), pool.score(drawn, redundancy), pool.score(by_tile(drawn), redundancy)
+
+
+@pytest.fixture(params=["windows", "scans"])
+def search(request, monkeypatch):
+    monkeypatch.setattr(zcore_compiled, "_SCAN_TO", 0 if request.param == "windows" else 10_000)
+
+
+@pytest.mark.parametrize("rows", POOLS)
+@pytest.mark.parametrize("rules", [rules for rules in RULES.values() if rules["redund_exp"] != 2.5])
+def test_kernels_give_the_sums_of_numpy_to_the_last_bit(rows, rules, search):
+    redundancy = Redundancy(rules["redund_nn"], rules["redund_exp"], rules.get("eps", 0.0))
+    expected, found, tiled = both(rows, redundancy, size=rules["sample_dim"])
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(tiled, expected)
+
+
+@pytest.mark.parametrize("exponent", [1, 3, 7, 64])
+@pytest.mark.parametrize("neighbours", [0, 1, 299, 150])
+def test_kernels_give_the_sums_of_numpy_for_any_exponent_and_number(exponent, neighbours, search):
+    expected, found, _ = both(unit_rows(300, 20), Redundancy(neighbours, exponent), size=2)
+    np.testing.assert_array_equal(found, expected)
+    assert found.max() > ONE // 4
+
+
+@pytest.mark.parametrize("images", [3001, 20_000])
+@pytest.mark.parametrize("name", ["gaussian", "clustered", "rectified", "coarse"])
+def test_kernels_give_the_sums_of_numpy_in_larger_pools(images, name):
+    rows = clustered(images, 8) if name == "clustered" else unit_rows(images, 8)
+    rows = np.maximum(rows, 0) if name == "rectified" else np.round(rows * 64) / 64 if name == "coarse" else rows
+    expected, found, _ = both(rows.astype(np.float32), Redundancy(images // 40, 4), size=2)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize("stream", ["counter", "numpy"])
+@pytest.mark.parametrize(
+    "name", ["large", "half are copies", "constant dimensions", pytest.param("float64", marks=pytest.mark.slow)]
+)
+def test_scores_are_those_of_numpy_for_any_number_of_threads(name, stream, threads, monkeypatch):
+    monkeypatch.setattr(zcore, "_BLOCK", 37)
+    monkeypatch.setattr(zcore, "_SPAN", 3)
+    settings = {"n_sample": 500, "redund_nn": 10, "stream": stream, "threads": threads}
+    found = zcore_scores(DATA[name], **settings)
+    monkeypatch.setattr(zcore_compiled, "pays", lambda columns, redundancy, draws: False)
+    np.testing.assert_array_equal(found, zcore_scores(DATA[name], **settings))
+
+
+@pytest.mark.parametrize("rows", POOLS)
+def test_what_sorting_tells_of_the_spread_is_what_numpy_says(rows, search):
+    columns = np.ascontiguousarray(rows.T)
+    found, expected = CompiledPool.build(columns, 2).spread, Spread.of(columns)
+    for name in ("low", "middle", "high"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("rows", POOLS)
+def test_images_are_sorted_by_value_and_number(rows, monkeypatch):
+    monkeypatch.setattr(zcore_compiled, "_SCAN_TO", 0)
+    columns = np.ascontiguousarray(rows.T)
+    np.testing.assert_array_equal(CompiledPool.build(columns, 2).orders, np.argsort(columns, axis=1, kind="stable"))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_whoever_is_told_may_end_the_work(threads):
+    told = []
+
+    def stop(done, total):
+        told.append(done)
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        zcore_scores(unit_rows(50, 4), n_sample=50_000, threads=threads, on_progress=stop)
+    assert told == [0, 1000]
+
+
+def test_neighbouring_draws_look_at_the_same_dimensions():
+    dims, points = counter_draws(0, range(5000), Spread(np.zeros(64), np.ones(64), np.full(64, 2.0)), 2)
+    tiled, moved = by_tile((dims, points))
+    assert len({tuple(pair) for pair in tiled[:100] // 8}) < 5 < len({tuple(pair) for pair in dims[:100] // 8})
+    assert sorted(map(tuple, np.hstack([dims, points]))) == sorted(map(tuple, np.hstack([tiled, moved])))
+
+
+# -- where it pays ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("images", "dims", "draws", "there", "worth"),
+    [
+        (100, 512, 10_000, True, False),
+        (10_000, 512, 10_000, False, False),
+        (10_000, 512, 50_000, True, True),
+        (10_000, 512, 50_000, False, False),
+        (100_000, 512, 10_000, False, False),
+        (100_000, 512, 10_000, True, True),
+        (100_000, 512, 100_000, False, True),
+        (1_000_000, 512, 100, True, False),
+        (1_000_000, 512, 10_000, False, True),
+    ],
+)
+def test_nobody_pays_a_compile_that_is_not_earned(images, dims, draws, there, worth, monkeypatch):
+    monkeypatch.setattr(zcore_compiled, "is_compiled", lambda module, name: there)
+    columns = np.broadcast_to(np.float32(0), (dims, images))
+    assert pays(columns, Redundancy(100, 4), draws) is worth
+
+
+def test_powers_that_are_not_multiplied_out_stay_with_numpy():
+    columns = np.broadcast_to(np.float32(0), (512, 1_000_000))
+    assert pays(columns, Redundancy(100, 4.0), 1_000_000)
+    assert not pays(columns, Redundancy(100, 4.5), 1_000_000)
+    assert not pays(columns, Redundancy(100, 65), 1_000_000)
+
+
+SMALL_KERNEL = """
+from pathlib import Path
+import sys
+from labelloop.core.zcore_jit import is_compiled
+from labelloop.core.zcore_kernels_search import below
+import numpy as np
+assert below(np.arange(4.0), 2.5) == 3
+print(below.stats.cache_hits[below.signatures[0]] if below.stats.cache_hits else 0)
+"""
+
+
+def kernel_in_new_process(**environment):
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL_KERNEL], env=os.environ | environment, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+def test_what_is_compiled_is_kept_beside_no_code(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    code = Path(zcore_jit.__file__).parent
+    before = set(code.rglob("*.nb*"))
+    assert not zcore_jit.is_compiled("zcore_kernels_search", "below")
+    assert kernel_in_new_process() == 0
+    assert zcore_jit.is_compiled("zcore_kernels_search", "below")
+    assert kernel_in_new_process() == 1
+    assert set(code.rglob("*.nb*")) == before
+    assert [path.parent.name for path in tmp_path.iterdir() if path.name == "labelloop"] == [tmp_path.name]
+
+
+def test_where_nothing_can_be_kept_each_process_compiles_for_itself(tmp_path, monkeypatch):
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    assert zcore_jit.cache_folder() is None
+    assert not zcore_jit.is_compiled("zcore_kernels_search", "below")
+    assert kernel_in_new_process() == 0
