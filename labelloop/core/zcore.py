@@ -95,11 +95,11 @@ class _Plan:
 
 def _plan(columns: NDArray, redundancy: Redundancy, n_sample: int, size: int, threads: int | None) -> _Plan:
     """By numpy, or compiled where that pays: the sums are the same to the last bit."""
-    cores = os.cpu_count() or 1
-    if zcore_compiled.pays(columns, redundancy, n_sample):
-        pool = CompiledPool.build(columns, threads or cores)
-        return _Plan(pool.spread, partial(pool.score, redundancy=redundancy), threads or cores, tiled=True)
-    workers = threads or (cores if columns.shape[1] >= _THREADS_FROM else 1)
+    all_threads = threads or os.cpu_count() or 1
+    workers = all_threads if threads or columns.shape[1] >= _THREADS_FROM else 1
+    if zcore_compiled.pays(columns, redundancy, n_sample, workers):
+        pool = CompiledPool.build(columns, all_threads)
+        return _Plan(pool.spread, partial(pool.score, redundancy=redundancy), all_threads, tiled=True)
     index = PoolIndex.build(
         columns, neighbours=redundancy.neighbours + 1, uses=n_sample * size / len(columns), threads=workers
     )

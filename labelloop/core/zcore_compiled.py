@@ -19,15 +19,22 @@ _SCAN_TO = 3000  # images up to which a scan is quicker than a window, as measur
 _EXPONENTS = range(1, 65)  # those that are multiplied out; numpy and compilers differ in the last bit of other powers
 
 # Seconds, as measured: what a draw takes by numpy, what an image adds to that, what it takes to sort a value, and what
-# has to be saved before the kernels are compiled, or only loaded.
-_DRAW, _IMAGE, _VALUE, _COLD, _WARM = 20e-6, 6e-9, 25e-9, 30.0, 2.0
+# numpy has to take before the kernels are compiled, or only loaded; half of either is for a slower machine.
+_DRAW, _IMAGE, _VALUE, _COLD, _WARM = 20e-6, 6e-9, 25e-9, 25.0, 2.0
 
 
-def pays(columns: NDArray, redundancy: Redundancy, draws: int) -> bool:
-    """Whether compiled kernels save more time than it takes to have them, for `columns` (d, N)."""
+def pays(columns: NDArray, redundancy: Redundancy, draws: int, workers: int) -> bool:
+    """Whether compiled kernels save more time than it takes to have them.
+
+    Args:
+        columns: (d, N).
+        redundancy: What the kernels would have to do.
+        draws: How many.
+        workers: Threads that numpy would have; a compiler has one.
+    """
     if redundancy.exponent not in _EXPONENTS:
         return False
-    saved = draws * (_DRAW + _IMAGE * columns.shape[1]) - _VALUE * columns.size
+    saved = (draws * (_DRAW + _IMAGE * columns.shape[1]) - _VALUE * columns.size) / workers
     return saved >= _COLD or (saved >= _WARM and columns.dtype == np.float32 and is_compiled("zcore_kernels", "score"))
 
 

@@ -35,7 +35,7 @@ POOLS = [
 @pytest.fixture(autouse=True)
 def compiled(monkeypatch):
     """Kernels also where they would not be worth a compile."""
-    monkeypatch.setattr(zcore_compiled, "pays", lambda columns, redundancy, draws: True)
+    monkeypatch.setattr(zcore_compiled, "pays", lambda columns, redundancy, draws, workers: True)
 
 
 def both(rows, redundancy, *, size, draws=60):
@@ -90,7 +90,7 @@ def test_scores_are_those_of_numpy_for_any_number_of_threads(name, stream, threa
     monkeypatch.setattr(zcore, "_SPAN", 3)
     settings = {"n_sample": 500, "redund_nn": 10, "stream": stream, "threads": threads}
     found = zcore_scores(DATA[name], **settings)
-    monkeypatch.setattr(zcore_compiled, "pays", lambda columns, redundancy, draws: False)
+    monkeypatch.setattr(zcore_compiled, "pays", lambda columns, redundancy, draws, workers: False)
     np.testing.assert_array_equal(found, zcore_scores(DATA[name], **settings))
 
 
@@ -134,30 +134,38 @@ def test_neighbouring_draws_look_at_the_same_dimensions():
 
 
 @pytest.mark.parametrize(
-    ("images", "dims", "draws", "there", "worth"),
+    ("images", "draws", "workers", "there", "worth"),
     [
-        (100, 512, 10_000, True, False),
-        (10_000, 512, 10_000, False, False),
-        (10_000, 512, 50_000, True, True),
-        (10_000, 512, 50_000, False, False),
-        (100_000, 512, 10_000, False, False),
-        (100_000, 512, 10_000, True, True),
-        (100_000, 512, 100_000, False, True),
-        (1_000_000, 512, 100, True, False),
-        (1_000_000, 512, 10_000, False, True),
+        (100, 10_000, 1, True, False),
+        (10_000, 10_000, 1, False, False),
+        (10_000, 50_000, 1, True, True),
+        (10_000, 50_000, 1, False, False),
+        (100_000, 10_000, 2, False, False),
+        (100_000, 10_000, 2, True, True),
+        (100_000, 100_000, 2, False, True),
+        (100_000, 100_000, 8, False, False),
+        (1_000_000, 100, 2, True, False),
+        (1_000_000, 100_000, 8, False, True),
     ],
 )
-def test_nobody_pays_a_compile_that_is_not_earned(images, dims, draws, there, worth, monkeypatch):
+def test_nobody_pays_a_compile_that_is_not_earned(images, draws, workers, there, worth, monkeypatch):
     monkeypatch.setattr(zcore_compiled, "is_compiled", lambda module, name: there)
-    columns = np.broadcast_to(np.float32(0), (dims, images))
-    assert pays(columns, Redundancy(100, 4), draws) is worth
+    columns = np.broadcast_to(np.float32(0), (512, images))
+    assert pays(columns, Redundancy(100, 4), draws, workers) is worth
+
+
+def test_kernels_of_another_precision_are_another_compile(monkeypatch):
+    monkeypatch.setattr(zcore_compiled, "is_compiled", lambda module, name: True)
+    columns = np.zeros((2, 10_000), dtype=np.float64)
+    assert pays(columns.astype(np.float32), Redundancy(100, 4), 100_000, 1)
+    assert not pays(columns, Redundancy(100, 4), 100_000, 1)
 
 
 def test_powers_that_are_not_multiplied_out_stay_with_numpy():
     columns = np.broadcast_to(np.float32(0), (512, 1_000_000))
-    assert pays(columns, Redundancy(100, 4.0), 1_000_000)
-    assert not pays(columns, Redundancy(100, 4.5), 1_000_000)
-    assert not pays(columns, Redundancy(100, 65), 1_000_000)
+    assert pays(columns, Redundancy(100, 4.0), 1_000_000, 1)
+    assert not pays(columns, Redundancy(100, 4.5), 1_000_000, 1)
+    assert not pays(columns, Redundancy(100, 65), 1_000_000, 1)
 
 
 SMALL_KERNEL = """
