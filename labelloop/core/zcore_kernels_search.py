@@ -210,22 +210,22 @@ def _within(
 ) -> int:
     """Images of a window of one dimension within the distance `room.far[0]`; most leave in another dimension."""
     columns, near, far, found = pool.columns, room.near, room.far, np.uint64(0)
-    limit = far[0]
-    if len(dims) > 1:
-        other = 0 if place else 1
-        column, coordinate = columns[dims[other]], centre[other]
-        if len(column) <= _CACHED and len(window) * MARK >= len(column):
-            room.spare[0] = _touched(column)
-        for at in range(len(window)):
-            image = window[at]
-            near[found] = image
-            found += np.uint64(abs(column[image] - coordinate) <= limit)
-    else:
-        for at in range(len(window)):
-            near[at] = window[at]
-        found = np.uint64(len(window))
+    limit, other = far[0], min(1 - min(place, 1), len(dims) - 1)
+    column, coordinate = columns[dims[other]], centre[other]
+    if len(column) <= _CACHED and len(window) * MARK >= len(column):
+        room.spare[0] = _touched(column)
+    for at in range(len(window)):
+        image = window[at]
+        aside = abs(column[image] - coordinate)
+        near[found], far[found] = image, aside
+        found += np.uint64(aside <= limit)
     some = near[: np.int64(found)]
-    distances_of(columns, dims, centre, some, far)
+    if len(dims) == 2:  # a sum of two is the same in any order; one access less
+        column, coordinate = columns[dims[place]], centre[place]
+        for at in range(len(some)):
+            far[at] += abs(column[some[at]] - coordinate)
+    elif len(dims) > 2:
+        distances_of(columns, dims, centre, some, far)
     kept = 0
     for at in range(len(some)):
         image, distance = some[at], far[at]

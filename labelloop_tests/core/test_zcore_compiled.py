@@ -18,7 +18,7 @@ from labelloop_tests.core.test_zcore import DATA, RULES, clustered
 MORE = {
     "identical": np.ones((60, 5), dtype=np.float32),
     "half of them in one place": np.vstack([np.zeros((200, 5), dtype=np.float32), unit_rows(200, 5)]),
-    "zeros of either sign": np.where(unit_rows(300, 5) > 0, unit_rows(300, 5, seed=1), np.float32(-0.0)),
+    "zeros of either sign": np.copysign(np.maximum(unit_rows(300, 5), 0), unit_rows(300, 5, seed=1)),
     "one far away among many": np.vstack([clustered(4000, 4), np.full((1, 4), 1e6, dtype=np.float32)]),
     "so small that they have no logarithm": unit_rows(200, 4) * np.float32(1e-40),
     "as large as can be told apart": unit_rows(50, 4) * np.float32(3e37),
