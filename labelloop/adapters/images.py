@@ -18,6 +18,7 @@ from labelloop.core.vocabulary import Quarantine
 # What a detector and an annotation server both read; Pillow also opens PDF, EPS, icons and film. JPEG includes MPO.
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
 SAMPLE_ID_LENGTH = 24
+ORIENTATION, UPRIGHT = 0x0112, 1  # EXIF tag, and its value for an image that lies as it is shown
 # What Pillow raises for damaged files, besides what it calls unidentified.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError, struct.error, zlib.error)
 
@@ -76,6 +77,16 @@ def inspect_all(
             inspected[file.path] = file
             on_progress(done, len(fresh))
     return [inspected.get(path) or known[path] for path in paths]
+
+
+def is_rewritten_by_cvat(path: Path) -> bool:
+    """Whether CVAT gives an image back as another file: a TIFF, or a JPEG that carries a rotation; its pixels stay."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            turned = image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
+            return image.format == "TIFF" or (image.format in ("JPEG", "MPO") and turned)
+    except DAMAGE:
+        return False
 
 
 def list_files(folder: Path) -> list[Path]:

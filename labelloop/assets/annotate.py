@@ -7,6 +7,7 @@ from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import content_hash
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.quality import class_table
+from labelloop.core.task_table import task_table
 from labelloop.core.vocabulary import HELD_OUT, SPLIT_VIEWS, Split, batch_view
 from labelloop.partitions import ITERATIONS
 from labelloop.resources import prefilled
@@ -20,7 +21,7 @@ from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.sheets import sheet
 from labelloop.resources.shown import show_version
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
-from labelloop.resources.tables import counts, table
+from labelloop.resources.tables import counts, linked_table, table
 
 
 @dg.asset(group_name="pool", owners=OWNERS, kinds={"cvat"}, deps=["splits"], retry_policy=CVAT_RETRIES)
@@ -127,5 +128,6 @@ def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.Ma
             "set aside": table(version.quarantined),
             **prefilled.told_of_taking(now, batch),
             "revision": now.ledger.revision(batch),
+            "tasks": linked_table(task_table(now.ledger.contents(batch)[0], version), "task", "link"),
         },
     )

@@ -18,6 +18,7 @@ from labelloop.core.vocabulary import LabelKind
 from labelloop.resources.classes import freeze_schema
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.links import app_link
+from labelloop.resources.name_fields import show_fields_of_names
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sources import path_labels, sources_of
 from labelloop.resources.stage import OWNERS, stage
@@ -53,6 +54,7 @@ def source_images(
         loop.add_samples(samples, {row.sample_id: str(now.home.locate(row.path)) for row in samples.itertuples()})
         if now.settings.sandbox == "off":
             show_source_labels(loop, found.labels, samples)
+        show_fields_of_names(now, loop)
     return dg.MaterializeResult(data_version=dg.DataVersion(found.version), metadata=_describe(now, source, found))
 
 

@@ -1,32 +1,28 @@
 """Pull: finished tasks of a CVAT project that people filled without labelloop become samples with labels."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
-
 import dagster as dg
 import pandas as pd
 
-from labelloop.adapters.cvat.client import CvatServer
-from labelloop.adapters.cvat.frames import download_frames
 from labelloop.adapters.cvat.projects import find_project
-from labelloop.adapters.cvat.pull import TaskSummary, content, finished_tasks
 from labelloop.adapters.files.ledger import SOURCE
-from labelloop.adapters.images import inspect_all
-from labelloop.core.annotation import TaskContent
-from labelloop.core.errors import LabelError
-from labelloop.core.label_version import LabelVersion
 from labelloop.core.looked import version_of_source
-from labelloop.core.registry import samples_table
-from labelloop.core.vocabulary import Tag
+from labelloop.core.pulling import Merged, looked_at, merge
+from labelloop.core.task_table import task_table
+from labelloop.core.vocabulary import PullMode
 from labelloop.resources.classes import freeze_schema
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.name_fields import show_fields_of_names
 from labelloop.resources.project import Project, ProjectResource
-from labelloop.resources.shown import show_drawn
+from labelloop.resources.pulled_images import note_versions, samples_of_tasks
+from labelloop.resources.relabelled import show_relabels
+from labelloop.resources.shown import PULLED, show_source, shown_of_source
+from labelloop.resources.source_pull import Pulled, conclude, keep_contents, read_tasks
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
-from labelloop.resources.tables import table
+from labelloop.resources.tables import linked_table, table
 
 NO_PROJECT = "annotation.pull_project is empty in labelloop.yaml: there is no CVAT project to pull from"
+THERE_ALREADY = "annotation.pull_mode is skip_if_exist, and something was pulled before: nothing was asked"
 
 
 @dg.asset(group_name="pool", owners=OWNERS, kinds={"cvat", "fiftyone"}, retry_policy=CVAT_RETRIES)
@@ -36,95 +32,58 @@ def cvat_pull(
 ) -> dg.MaterializeResult:
     """Images and labels of the finished tasks of an existing CVAT project.
 
-    Images are matched with those already here by content. Tasks that labelloop itself made are left alone. Without
-    `annotation.pull_project` there is nothing to do, and this asset says so.
+    Images are matched with those already here by content. Tasks that labelloop itself made are left alone. A task is
+    read again when it has changed, or as `annotation.pull_mode` says; one that was reopened or deleted stays as it was
+    taken. Without `annotation.pull_project` there is nothing to do, and this asset says so.
     """
     now = project.current
     if not now.settings.annotation.pull_project:
         return dg.MaterializeResult(data_version=dg.DataVersion("no project"), metadata={"status": NO_PROJECT})
+    if now.settings.annotation.mode == PullMode.SKIP_IF_EXIST and now.ledger.has_labels(SOURCE):
+        revision = dg.DataVersion(now.ledger.revision(SOURCE))
+        return dg.MaterializeResult(data_version=revision, metadata={"status": THERE_ALREADY})
     server = cvat.server(now)
     source = find_project(server, now.settings.annotation.pull_project)
-    tasks = finished_tasks(server, source.id)
-    context.log.info(f"{len(tasks)} finished tasks in project '{source.name}'")
+    pulled = read_tasks(now, server, source, context.log.info)
     schema = freeze_schema(now, source.label_ids)
-    contents, sample_of = _take(now, server, tasks)
-    _note_versions(now, tasks, version_of_source(schema, map(schema.current, source.label_ids)))
-    now.ledger.save_labels(SOURCE, contents, sample_of)
-    version = now.ledger.label_version(SOURCE)
-    _show(context, now, dataset, version)
-    # Last, so that a pull that was broken off is asked for again.
-    now.ledger.write("pulled", SOURCE, {"updated": {str(task.task_id): task.updated for task in tasks}})
+    anew = now.settings.annotation.mode == PullMode.FORCE_REFRESH
+    merged = merge(map(looked_at, pulled.contents), samples_of_tasks(now, server, pulled.contents, anew=anew))
+    note_versions(now, pulled.contents, version_of_source(schema, map(schema.current, source.label_ids)))
+    keep_contents(now, pulled)
+    now.ledger.save_labels(SOURCE, merged.contents, merged.sample_of, now.settings.image_classes)
+    _show(context, now, dataset)
+    conclude(now, source, pulled)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(now.ledger.revision(SOURCE)),
-        metadata={
-            "dagster/row_count": len(version.boxes),
-            "images": len(version.reviewed),
-            "tasks": table(pd.DataFrame([asdict(task) for task in tasks])),
-            "received, stored, shown, set aside": table(version.census),
-            "set aside": table(version.quarantined),
-            "CVAT project": dg.MetadataValue.url(source.url),
-        },
+        data_version=dg.DataVersion(now.ledger.revision(SOURCE)), metadata=_describe(now, source.url, pulled, merged)
     )
 
 
-def _take(now: Project, server: CvatServer, tasks: list[TaskSummary]) -> tuple[list[TaskContent], Mapping[str, str]]:
-    """Content of the tasks, newest first, each frame named by task and name, and the sample of each name.
-
-    An image that is in several tasks keeps the frame of the newest one: it is what people said last.
-    """
-    contents: list[TaskContent] = []
-    sample_of: dict[str, str] = {}
-    images: dict[str, list[str]] = (now.ledger.read_or_none("tasks", SOURCE) or {"samples": {}})["samples"]
-    for task in sorted(tasks, key=lambda task: -task.task_id):
-        found = _images(now, server, task, images)
-        taken = content(server, task.task_id)
-        frames = [replace(frame, name=f"{task.task_id}/{frame.name}") for frame in taken.frames]
-        known = set(sample_of.values())
-        fresh = tuple(frame for frame in frames if found[frame.frame] not in known)
-        sample_of |= {frame.name: found[frame.frame] for frame in fresh}
-        contents.append(replace(taken, frames=fresh))
-    return contents, sample_of
-
-
-def _images(now: Project, server: CvatServer, task: TaskSummary, known: dict[str, list[str]]) -> list[str]:
-    """Sample of each frame of a task; a task's images never change, so each is downloaded once."""
-    if task.url not in known:
-        known[task.url] = _register(now, server, task)
-        now.ledger.write("tasks", SOURCE, (now.ledger.read_or_none("tasks", SOURCE) or {}) | {"samples": known})
-    return known[task.url]
-
-
-def _note_versions(now: Project, tasks: list[TaskSummary], version: int) -> None:
-    """Keep for each new task which classes its project had: what came later was not looked for there."""
-    record = now.ledger.read_or_none("tasks", SOURCE) or {"samples": {}}
-    known = {task.url: version for task in tasks} | record.get("schema_versions", {})
-    if known != record.get("schema_versions", {}):
-        now.ledger.write("tasks", SOURCE, record | {"schema_versions": known})
-
-
-def _register(now: Project, server: CvatServer, task: TaskSummary) -> list[str]:
-    """Download the images of a task and register those that are new; returns the sample of each frame."""
-    frames = download_frames(server, task.task_id, now.home.root / "media")
-    inspected = {file.path: file for file in inspect_all([f.path for f in frames], {}, lambda *_: None)}
-    damaged = [frame.name for frame in frames if inspected[frame.path].sample_id is None]
-    if damaged:
-        raise LabelError(f"Task {task.task_id} holds images that cannot be read: {', '.join(damaged)}", task.url)
-    files = pd.DataFrame([asdict(file) | {"path": now.home.relative(file.path)} for file in inspected.values()])
-    before = now.ledger.samples_or_empty()
-    fresh = files[~files["sample_id"].isin(before["sample_id"])]
-    split = dict.fromkeys(fresh["path"], task.subset) if task.subset else {}
-    samples = samples_table(fresh, split, [], before)
-    now.ledger.save_samples(samples.assign(dhash=samples["dhash"].astype("uint64")))
-    for copy in set(files["path"]) - set(samples["path"]):
-        now.home.locate(copy).unlink()
-    return [str(inspected[frame.path].sample_id) for frame in frames]
-
-
-def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource, version: LabelVersion) -> None:
+def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource) -> None:
+    """Show what was pulled, unless the data set shows it already."""
+    if dataset.noted(now, PULLED) == shown_of_source(now):
+        return
     samples = now.ledger.samples()
     paths = {row.sample_id: str(now.home.locate(row.path)) for row in samples.itertuples()}
     with dataset.writing(now, context.log.info) as loop:
         loop.add_samples(samples, paths)
-        loop.show_labels(SOURCE, version.boxes, samples, version.reviewed)
-        show_drawn(now, loop, SOURCE, version, version.reviewed)
-        loop.replace_tag(Tag.SOURCE_ANNOTATED, version.reviewed)
+        show_fields_of_names(now, loop)
+        show_source(now, loop)
+        show_relabels(now, loop)
+
+
+def _describe(now: Project, url: str, pulled: Pulled, merged: Merged) -> dict[str, dg.MetadataValue | int | str]:
+    version = now.ledger.label_version(SOURCE)
+    names = {each.task_id: f"#{each.task_id} {each.name}" for each in pulled.contents}
+    tasks: pd.DataFrame = task_table(merged.contents, version, merged.older)
+    return {
+        "dagster/row_count": len(version.boxes),
+        "images": len(version.reviewed),
+        "images removed in CVAT": len(version.removed),
+        "tasks": linked_table(tasks, "task", "link"),
+        "tasks read": len(pulled.read),
+        "tasks reopened or deleted, kept as they were": ", ".join(names[int(task)] for task in pulled.kept),
+        "received, stored, shown, set aside": table(version.census),
+        "set aside": table(version.quarantined),
+        "revision": now.ledger.revision(SOURCE),
+        "CVAT project": dg.MetadataValue.url(url),
+    }

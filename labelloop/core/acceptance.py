@@ -16,7 +16,7 @@ import pandas as pd
 from labelloop.core.annotation import TaskContent
 from labelloop.core.boxes import CORNERS, as_boxes, iou, ordered
 from labelloop.core.drawn import RECTANGLE, Drawn, drawn_in
-from labelloop.core.vocabulary import AUTOMATIC, Fate, Provenance
+from labelloop.core.vocabulary import AUTOMATIC, DrawnBy, Fate
 
 TOLERANCE = 0.5  # pixels a corner may move without anybody having moved it: drawing tools round
 SAME_IOU = 0.95
@@ -68,7 +68,7 @@ class Comparison:
 
     def provenance(self) -> dict[int, str]:
         """What each shape that came back and was not drawn by people is, by its id: `auto` or `edited`."""
-        told = {Fate.UNTOUCHED: str(Provenance.AUTO), Fate.EDITED: str(Provenance.EDITED)}
+        told = {Fate.UNTOUCHED: str(DrawnBy.AUTO), Fate.EDITED: str(DrawnBy.EDITED)}
         found = zip(self.back["shape_id"], self.back["fate"], strict=True)
         return {int(shape_id): told[fate] for shape_id, fate in found if fate in told}
 
@@ -117,7 +117,7 @@ def _row(drawn: Drawn, named: Callable[[str], str]) -> dict[str, Any]:
     corners = ordered(as_boxes([drawn.raw["points"]]))[0] if upright else [np.nan] * 4
     return {
         "sample_id": drawn.sample_id, "shape_id": drawn.raw["id"], "label": named(drawn.raw["label"]),
-        **dict(zip(CORNERS, corners, strict=True)), "source": drawn.raw.get("source", Provenance.MANUAL),
+        **dict(zip(CORNERS, corners, strict=True)), "source": drawn.raw.get("source", DrawnBy.MANUAL),
     }  # fmt: skip
 
 

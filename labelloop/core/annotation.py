@@ -7,7 +7,7 @@ original. Boxes, the projection that training uses, are made from them by `core.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +89,26 @@ class AnnotatedFrame:
 
 
 @dataclass(frozen=True)
+class JobNote:
+    """Who works on a job, as far as the server tells, when it was changed last, and whether it is done."""
+
+    job_id: int
+    annotator: str
+    updated: str
+    completed: bool
+
+
+@dataclass(frozen=True)
 class TaskContent:
-    """The content of a task at one moment."""
+    """The content of a task at one moment; `project_id` and `jobs` say where it comes from, and count for nothing."""
 
     task_id: int
     name: str
     subset: str
     url: str
     frames: tuple[AnnotatedFrame, ...]
+    project_id: int | None = None
+    jobs: tuple[JobNote, ...] = field(default=(), compare=False)
 
     @property
     def revision(self) -> str:
@@ -110,8 +122,9 @@ class TaskContent:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "TaskContent":
         """What `dataclasses.asdict` made of a task content, read back from JSON."""
-        frames = (_tuples(frame) for frame in plain["frames"])
-        return cls(**{**plain, "frames": tuple(AnnotatedFrame(**frame) for frame in frames)})
+        frames = tuple(AnnotatedFrame(**_tuples(frame)) for frame in plain["frames"])
+        jobs = tuple(JobNote(**job) for job in plain.get("jobs", ()))
+        return cls(**{**plain, "frames": frames, "jobs": jobs})
 
 
 def _what_counts(frame: dict[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,30 @@ SHAPE_FIELDS = (
 )  # fmt: skip
 
 
+class Provenance(StrEnum):
+    """Fields of a FiftyOne sample, and attributes of a label, that say where in CVAT it comes from."""
+
+    PROJECT_ID = "cvat_project_id"
+    TASK_ID = "cvat_task_id"
+    TASK = "cvat_task"  # its name
+    SUBSET = "cvat_subset"
+    JOB_ID = "cvat_job_id"
+    FRAME = "cvat_frame"  # number within the task
+    FRAME_NAME = "cvat_frame_name"
+    REVISION = "cvat_revision"  # of the task's content
+    ANNOTATOR = "cvat_annotator"  # assignee of the job when it was taken
+    UPDATED = "cvat_updated"  # when the job was changed last
+
+
+class PullMode(StrEnum):
+    """How far tasks that are here already are read again; explained at `annotation.pull_mode`."""
+
+    TASK_TRACKING = "task_tracking"
+    SKIP_EXISTING = "skip_existing"
+    FORCE_REFRESH = "force_refresh"
+    SKIP_IF_EXIST = "skip_if_exist"
+
+
 class LabelKind(StrEnum):
     """What a label of a source is, whatever its format calls it."""
 
@@ -125,6 +149,7 @@ class Tag(StrEnum):
 
     TO_ANNOTATE = "to_annotate"
     SOURCE_ANNOTATED = "annotated:source"
+    REMOVED = "removed_in_cvat"  # its frame was deleted there: it is kept, and not trained on
 
 
 class Source(StrEnum):
@@ -150,7 +175,7 @@ class Fate(StrEnum):
     ADDED = "added"
 
 
-class Provenance(StrEnum):
+class DrawnBy(StrEnum):
     """Where a box of a label version comes from: CVAT's own words, and `edited` for a model's box that was changed."""
 
     MANUAL = "manual"
@@ -159,7 +184,7 @@ class Provenance(StrEnum):
     EDITED = "edited"
 
 
-AUTOMATIC = (Provenance.AUTO, Provenance.SEMI_AUTO)
+AUTOMATIC = (DrawnBy.AUTO, DrawnBy.SEMI_AUTO)
 
 
 # Subset of a CVAT task for each split; CVAT takes any name, these are the ones its users expect.

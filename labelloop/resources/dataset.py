@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
 from labelloop.adapters import mongod
 from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.fiftyone.origin import read_info
 from labelloop.resources.project import Project
 
 
@@ -25,3 +27,11 @@ class DatasetResource(dg.ConfigurableResource):
             make = LoopDataset.anew if anew else LoopDataset.open
             with mongod.writing(uri):
                 yield make(project.home, uri, project.settings.name)
+
+    def noted(self, project: Project, key: str) -> Any:
+        """A record of `dataset.info`, without opening the data set; None where there is none.
+
+        Raises:
+            DatabaseError: If there is no database to be had.
+        """
+        return read_info(project.home, mongod.ensure(project.home), project.settings.name, key)

@@ -10,15 +10,16 @@ from labelloop.adapters.fiftyone.source_labels import show_source_labels
 from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.embedding import map_2d
 from labelloop.core.failures import failed
-from labelloop.core.vocabulary import HELD_OUT, TEST, Field, Split, Tag, eval_key
+from labelloop.core.vocabulary import HELD_OUT, TEST, Field, Split, eval_key
 from labelloop.resources import app
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.final import reported, show_final
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline, blind_agreement, blind_entry
 from labelloop.resources.links import show_ways_back
+from labelloop.resources.name_fields import show_fields_of_names
 from labelloop.resources.project import Project
 from labelloop.resources.relabelled import show_relabels
-from labelloop.resources.shown import show_version
+from labelloop.resources.shown import show_source, show_version
 
 ERROR_COLUMNS = ["sample_id", "tp", "fn", "fp"]
 SHOWN_OF_REPORT = ("map50", "map50_95", "labels_used", "model", "classes")  # in `dataset.info`
@@ -75,6 +76,7 @@ def _show_evaluations(now: Project, loop: LoopDataset, samples: pd.DataFrame, sa
 
 def _show_pool(now: Project, loop: LoopDataset, samples: pd.DataFrame) -> None:
     loop.add_samples(samples, {row.sample_id: str(now.home.locate(row.path)) for row in samples.itertuples()})
+    show_fields_of_names(now, loop)
     if now.settings.sandbox == "off" and len(samples):
         show_source_labels(loop, now.ledger.source_annotations(), samples)
     if now.ledger.has_splits():
@@ -95,11 +97,11 @@ def _show_map(now: Project, loop: LoopDataset) -> None:
 
 
 def _show_labels(now: Project, loop: LoopDataset, batch: str) -> None:
-    version = now.ledger.label_version(batch)
-    show_version(now, loop, batch, version, version.reviewed)
     if batch == SOURCE:
-        loop.replace_tag(Tag.SOURCE_ANNOTATED, version.reviewed)
+        show_source(now, loop)
     else:
+        version = now.ledger.label_version(batch)
+        show_version(now, loop, batch, version, version.reviewed)
         show_ways_back(now, loop, HOLDOUT)
         append_info(loop, GOLDEN_HISTORY, baseline(now))
 

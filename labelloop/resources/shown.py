@@ -5,12 +5,19 @@ from dataclasses import replace
 
 from labelloop.adapters.fiftyone import annotation
 from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.fiftyone.origin import show_origin, show_removed
 from labelloop.adapters.fiftyone.shapes import show_shapes
+from labelloop.adapters.files.ledger import SOURCE
+from labelloop.core.annotation import content_hash
 from labelloop.core.drawn import RECTANGLE, TAG
 from labelloop.core.label_version import LabelVersion
+from labelloop.core.provenance import provenance, with_provenance
 from labelloop.core.shape_labels import shape_labels
+from labelloop.core.vocabulary import HELD_OUT, ITERATION_PATTERN, Tag
 from labelloop.resources.app import is_in_app
 from labelloop.resources.project import Project
+
+PULLED = "cvat_pull"  # key in `dataset.info`
 
 
 def show_version(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:
@@ -22,8 +29,13 @@ def show_version(now: Project, loop: LoopDataset, batch: str, version: LabelVers
     if is_in_app(now, batch):
         annotation.show_taken(loop, batch, sample_ids)
         return
-    loop.show_labels(batch, version.boxes, now.ledger.samples(), sample_ids)
+    origin = provenance(*now.ledger.contents(batch))
+    shown, removed = set(sample_ids), _removed(now, batch, version)
+    boxes = with_provenance(version.boxes, origin)
+    loop.show_labels(batch, boxes, now.ledger.samples(), sample_ids)
     show_drawn(now, loop, batch, version, sample_ids)
+    show_origin(loop, origin[origin["sample_id"].isin(shown.union(removed))])
+    show_removed(loop, removed, list(sample_ids))
     if now.settings.image_classes:
         loop.show_tags(version.tags[version.tags["sample_id"].isin(set(sample_ids))], sample_ids)
 
@@ -47,3 +59,22 @@ def show_drawn(now: Project, loop: LoopDataset, batch: str, version: LabelVersio
         for label in shape_labels(contents, sample_of, stored)
     ]
     show_shapes(loop, labels, sample_ids)
+
+
+def show_source(now: Project, loop: LoopDataset) -> None:
+    """What was pulled from people's own project; noted, so that a pull without news need not show it again."""
+    version = now.ledger.label_version(SOURCE)
+    show_version(now, loop, SOURCE, version, version.reviewed)
+    loop.replace_tag(Tag.SOURCE_ANNOTATED, version.reviewed)
+    loop.write_info(PULLED, shown_of_source(now))
+
+
+def shown_of_source(now: Project) -> str:
+    """Changes with whatever of the source project is shown in FiftyOne."""
+    return content_hash([now.ledger.revision(SOURCE), now.settings.annotation.name_fields])
+
+
+def _removed(now: Project, batch: str, version: LabelVersion) -> list[str]:
+    """Images whose frame was deleted; a golden one that is hidden in a batch has its frame in the hold-out."""
+    held_out = now.ledger.in_split(*HELD_OUT) if ITERATION_PATTERN.fullmatch(batch) else []
+    return [sample_id for sample_id in version.removed if sample_id not in set(held_out)]

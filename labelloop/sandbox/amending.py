@@ -9,7 +9,7 @@ import numpy as np
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import change_shapes
 from labelloop.core.boxes import as_boxes, iou
-from labelloop.core.vocabulary import AUTOMATIC, Provenance
+from labelloop.core.vocabulary import AUTOMATIC, DrawnBy
 
 GOOD_ENOUGH = 0.9  # IoU from which nobody bothers to move a box of the right class
 WORTH_MOVING = 0.5  # IoU from which moving a box is less work than drawing it
@@ -70,6 +70,6 @@ def _amend(there: Sequence[Shape], wanted: Sequence[Shape], into: Amendment) -> 
 
 def _corrected(shape: Shape, wanted: Shape) -> dict[str, Any]:
     """The box where it should be; its source changes as in CVAT's editor, attributes are those of another class."""
-    source = str(Provenance.SEMI_AUTO) if shape.get("source") in AUTOMATIC else shape.get("source", Provenance.MANUAL)
+    source = str(DrawnBy.SEMI_AUTO) if shape.get("source") in AUTOMATIC else shape.get("source", DrawnBy.MANUAL)
     kept = shape.get("attributes", []) if shape["label_id"] == wanted["label_id"] else []
     return {**shape, "label_id": wanted["label_id"], "points": wanted["points"], "source": source, "attributes": kept}

@@ -5,13 +5,12 @@ from pathlib import Path
 import dagster as dg
 
 from labelloop.adapters.cvat.projects import find_project
-from labelloop.adapters.cvat.pull import finished_tasks
 from labelloop.core.decision import Decision, Runs, wait
-from labelloop.core.vocabulary import SOURCE
 from labelloop.core.waiting import after_pull
 from labelloop.jobs import prepare_pool
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.source_pull import finished_and_taken
 from labelloop.sensors.tick import interval, tick
 
 
@@ -34,6 +33,5 @@ def _decide(now: Project, cvat: CvatResource, runs: Runs) -> Decision:
         return wait("annotation.pull_project is empty: there is no CVAT project to pull from")
     server = cvat.watched(now)
     source = find_project(server, name)
-    finished = finished_tasks(server, source.id)
-    taken = (now.ledger.read_or_none("pulled", SOURCE) or {"updated": {}})["updated"]
-    return after_pull(source.name, {str(task.task_id): task.updated for task in finished}, taken, runs)
+    finished, taken = finished_and_taken(now, server, source)
+    return after_pull(source.name, finished, taken, runs)

@@ -1,6 +1,6 @@
 """What a project can set: `labelloop.yaml`, validated, with every default in one place and a sentence for each key."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,15 +8,12 @@ from labelloop.settings.batch import BatchSettings
 from labelloop.settings.embedding import EmbeddingSettings, ZcoreSettings
 from labelloop.settings.labels import MOST_CHARACTERS, LabelSettings
 from labelloop.settings.learning import CheckSettings, EvaluateSettings, MineSettings, StopSettings, TrainSettings
+from labelloop.settings.pull import CvatProject, PullSettings
 from labelloop.settings.section import Section
 
 SOURCE_TYPES = Literal[
     "folder", "voc", "coco", "yolo", "cvat_xml", "fiftyone_dataset", "fiftyone_zoo", "tags", "none"
 ]  # fmt: skip
-
-
-# A bare number in the file is an id; a name made of digits is put in quotes.
-CvatProject = str | Annotated[int, Field(strict=True, ge=1)]
 
 
 class SourceSettings(Section):
@@ -57,7 +54,7 @@ class SourceSettings(Section):
     )
 
 
-class AnnotationSettings(Section):
+class AnnotationSettings(PullSettings):
     """How images travel to CVAT and back, or are labelled in the App."""
 
     backend: Literal["cvat", "fiftyone"] = Field(
@@ -73,9 +70,6 @@ class AnnotationSettings(Section):
         "",
         description="CVAT project of the loop, found or created by this name; empty: the name of the project here. "
         "A number without quotes is the id of a project that is there.",
-    )
-    pull_project: CvatProject = Field(
-        "", description="CVAT project, by name or id, whose finished tasks cvat_pull brings in; empty: none."
     )
     organization: str = Field("", description="Slug of the CVAT organization; empty: your personal space.")
     bug_tracker: str = Field(

@@ -26,6 +26,7 @@ class Job:
     stop_frame: int
     updated: str
     ever_assigned: bool = False
+    annotator: str = ""  # user name of the assignee
 
     @property
     def completed(self) -> bool:
@@ -136,4 +137,5 @@ def _job(raw: Mapping[str, Any]) -> Job:
         stop_frame=int(raw["stop_frame"]),
         updated=str(raw.get("updated_date", "")),
         ever_assigned=bool(raw.get("assignee") or raw.get("assignee_updated_date")),
+        annotator=str((raw.get("assignee") or {}).get("username", "")),
     )

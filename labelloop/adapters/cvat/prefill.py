@@ -9,7 +9,7 @@ from labelloop.adapters.cvat.jobs import Job, jobs_of_task, put_job_annotations,
 from labelloop.core.annotation import RawShape
 from labelloop.core.boxes import CORNERS
 from labelloop.core.errors import CvatError
-from labelloop.core.vocabulary import AUTOMATIC, Provenance
+from labelloop.core.vocabulary import AUTOMATIC, DrawnBy
 
 KEPT = ("type", "points", "rotation", "occluded", "outside", "z_order")  # of a shape, wherever it is drawn again
 SCORE_NAMES = ("score", "confidence")  # attributes of a label that take how sure the model is
@@ -115,7 +115,7 @@ def proposals(boxes: Iterable[Any], label_ids: Mapping[str, int], specs: Mapping
     shapes = []
     for box in boxes:
         label_id = label_ids[box.label]
-        shape = rectangle(label_id, 0, [getattr(box, name) for name in CORNERS]) | {"source": str(Provenance.AUTO)}
+        shape = rectangle(label_id, 0, [getattr(box, name) for name in CORNERS]) | {"source": str(DrawnBy.AUTO)}
         if box.label in specs:
             spec = specs[box.label]
             shape["attributes"] = [{"spec_id": spec["id"], "value": _told(box.score, spec)}]

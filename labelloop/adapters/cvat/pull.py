@@ -9,7 +9,7 @@ from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.creation import read_task
 from labelloop.adapters.cvat.jobs import Job, find_jobs, jobs_of_task
 from labelloop.adapters.cvat.push import task_key
-from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent, TaskProgress
+from labelloop.core.annotation import AnnotatedFrame, JobNote, RawShape, TaskContent, TaskProgress
 from labelloop.core.errors import CvatError
 
 IDS_PER_REQUEST = 50  # ids travel in the address, whose length proxies limit
@@ -17,7 +17,10 @@ IDS_PER_REQUEST = 50  # ids travel in the address, whose length proxies limit
 
 @dataclass(frozen=True)
 class TaskSummary:
-    """A task of a project as the list of tasks shows it; `key` is empty where labelloop did not make it."""
+    """A task of a project as the list of tasks shows it; `key` is empty where labelloop did not make it.
+
+    `completed` and `updated` count its annotation jobs where `tasks_of_people` gives it.
+    """
 
     task_id: int
     name: str
@@ -27,6 +30,7 @@ class TaskSummary:
     status: str
     updated: str
     url: str
+    completed: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,14 +47,22 @@ def tasks_of_project(server: CvatServer, project_id: int) -> list[TaskSummary]:
     return [_summary(server, task) for task in sorted(tasks, key=lambda task: task["id"])]
 
 
-def finished_tasks(server: CvatServer, project_id: int) -> list[TaskSummary]:
-    """Finished tasks of a project that labelloop did not make; `updated` moves with their jobs as well."""
-    tasks = [task for task in tasks_of_project(server, project_id) if not task.key and task.status == "completed"]
-    latest = {task.task_id: task.updated for task in tasks}
+def tasks_of_people(server: CvatServer, project_id: int) -> list[TaskSummary]:
+    """Tasks of a project that labelloop did not make, oldest first; two requests for up to 500 tasks.
+
+    A task is completed when all its annotation jobs are: its own status waits for a ground-truth job as well. And
+    `updated` moves with its jobs, which the task's own date does not.
+    """
+    tasks = [task for task in tasks_of_project(server, project_id) if not task.key]
+    jobs: dict[int, list[Job]] = {task.task_id: [] for task in tasks}
     for job in find_jobs(server, f"listing the jobs of project {project_id}", project_id=project_id) if tasks else []:
-        if job.task_id in latest:
-            latest[job.task_id] = max(latest[job.task_id], job.updated)
-    return [replace(task, updated=latest[task.task_id]) for task in tasks]
+        jobs.get(job.task_id, []).append(job)
+    return [_with_jobs(task, jobs[task.task_id]) for task in tasks]
+
+
+def finished_tasks(server: CvatServer, project_id: int) -> list[TaskSummary]:
+    """Those tasks of people whose annotation jobs are all accepted and completed."""
+    return [task for task in tasks_of_people(server, project_id) if task.completed]
 
 
 def progress(server: CvatServer, task_ids: Sequence[int]) -> list[TaskProgress]:
@@ -88,9 +100,21 @@ def content(server: CvatServer, task_id: int) -> TaskContent:
     names = _read_names(server, task_id)
     raw = server.get(f"/api/tasks/{task_id}/annotations/", f"reading the annotations of task {task_id}")
     drawn = {kind: _by_frame(raw.get(kind) or [], names, len(meta["frames"])) for kind in ("shapes", "tags", "tracks")}
-    frames = _frames(meta, jobs_of_task(server, task_id), drawn)
-    url = f"{server.url}/tasks/{task_id}"
-    return TaskContent(task_id, str(task["name"]), str(task.get("subset") or ""), url, tuple(frames))
+    jobs = jobs_of_task(server, task_id)
+    return TaskContent(
+        task_id=task_id,
+        name=str(task["name"]),
+        subset=str(task.get("subset") or ""),
+        url=f"{server.url}/tasks/{task_id}",
+        frames=tuple(_frames(meta, jobs, drawn)),
+        project_id=task.get("project_id"),
+        jobs=tuple(JobNote(job.job_id, job.annotator, job.updated, job.completed) for job in jobs),
+    )
+
+
+def _with_jobs(task: TaskSummary, jobs: Sequence[Job]) -> TaskSummary:
+    updated = max([task.updated, *(job.updated for job in jobs)])
+    return replace(task, updated=updated, completed=bool(jobs) and all(job.completed for job in jobs))
 
 
 def _summary(server: CvatServer, task: dict[str, Any]) -> TaskSummary:

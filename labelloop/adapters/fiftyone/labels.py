@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from labelloop.core.vocabulary import Provenance
+
 
 def detections_by_sample(boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> dict[str, Any]:
     """FiftyOne `Detections` for each sample id; a sample without boxes gets an empty one, not None.
@@ -26,7 +28,7 @@ def detections_by_sample(boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids:
     return {sample_id: fo.Detections(detections=items) for sample_id, items in found.items()}
 
 
-PROVENANCE = ("task_id", "job_id", "frame", "shape_id", "source")
+PROVENANCE = ("task_id", "job_id", "frame", "shape_id", "source", *map(str, Provenance))
 
 
 def relative_xywh(boxes: pd.DataFrame) -> np.ndarray:

@@ -39,7 +39,10 @@ class Zipped:
         self.chunks, self.size, self.asked = chunks, size, []
 
     def get(self, path: str, doing: str) -> dict:
-        return {"chunk_size": 2, "frames": [{"name": f"../../{i}.png"} for i in range(self.size)]}
+        return {
+            "chunk_size": 2,
+            "frames": [{"name": f"../../{i}.png", "width": 4, "height": 3} for i in range(self.size)],
+        }
 
     def download(self, path: str, doing: str, into, limit: int, **query) -> None:
         self.asked.append(query["number"])
@@ -92,3 +95,37 @@ def test_an_endless_download_is_stopped(server, project, make_spec, tmp_path: Pa
     monkeypatch.setattr(frames_module, "MOST_CHUNK_BYTES", 10)
     with pytest.raises(CvatError, match="more than the 10 bytes"):
         download_frames(server, task.task_id, tmp_path / "down")
+
+
+CHUNKS = [
+    zipped(**{"000000.png": b"zero", "000001.png": b"one"}),
+    zipped(**{"000000.png": b"two", "000001.png": b"three"}),
+]
+
+
+def test_a_download_that_was_killed_goes_on_with_what_is_missing(tmp_path: Path):
+    media, records = tmp_path / "media", tmp_path / "records"
+    half = Zipped([CHUNKS[0], b"torn"])
+    with pytest.raises(CvatError, match="chunk 1"):
+        download_frames(half, 9, media, records=records)
+    server = Zipped(CHUNKS)
+    found = download_frames(server, 9, media, records=records)
+    assert server.asked == [1]
+    assert [frame.path.read_bytes() for frame in found] == [b"zero", b"one", b"two", b"three"]
+    assert [frame.frame for frame in found] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("harm", [lambda path: path.write_bytes(b"zerO"), lambda path: path.unlink()])
+def test_what_is_not_on_disk_as_it_was_stored_is_asked_for_again(tmp_path: Path, harm):
+    media, records = tmp_path / "media", tmp_path / "records"
+    first = download_frames(Zipped(CHUNKS), 9, media, records=records)
+    harm(first[0].path)
+    server = Zipped(CHUNKS)
+    assert download_frames(server, 9, media, records=records) == first
+    assert server.asked == [0]
+    assert first[0].path.read_bytes() == b"zero"
+
+
+def test_the_size_of_an_image_is_what_the_server_says(server, project, make_spec, tmp_path: Path):
+    task = push_task(server, project, make_spec(2))
+    assert {(f.width, f.height) for f in download_frames(server, task.task_id, tmp_path / "down")} == {(64, 48)}

@@ -1,0 +1,76 @@
+"""Which tasks of people's own project are read again, and what of them counts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from labelloop.core.annotation import AnnotatedFrame, TaskContent
+from labelloop.core.vocabulary import PullMode
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Tasks of which each image has one frame.
+
+    Attributes:
+        contents: The tasks, newest first; each frame is named by task and name.
+        sample_of: Sample id by that name.
+        older: Number of frames of each task that gave way to a newer task's.
+    """
+
+    contents: tuple[TaskContent, ...]
+    sample_of: Mapping[str, str]
+    older: Mapping[int, int]
+
+
+def to_read(mode: str, offered: Mapping[str, str], taken: Mapping[str, str]) -> list[str]:
+    """Tasks that have to be read from the server.
+
+    Args:
+        mode: A `PullMode`.
+        offered: When each task was changed last, by id.
+        taken: The same at the time it was read.
+
+    Returns:
+        Their ids, in the order of `offered`.
+    """
+    if mode == PullMode.FORCE_REFRESH:
+        return list(offered)
+    if mode == PullMode.TASK_TRACKING:
+        return [task for task, updated in offered.items() if taken.get(task) != updated]
+    return [task for task in offered if task not in taken]
+
+
+def looked_at(content: TaskContent) -> TaskContent:
+    """The frames of a task that somebody has looked at.
+
+    Those of finished jobs, and of open ones where something is drawn or the frame was deleted: an image that nobody
+    got to is not an empty one. A frame of no annotation job belongs to the ground truth, which holds no labels.
+    """
+    done = {job.job_id for job in content.jobs if job.completed}
+    frames = (frame for frame in content.frames if frame.job_id is not None)
+    return replace(content, frames=tuple(f for f in frames if f.job_id in done or f.deleted or _drawn(f)))
+
+
+def merge(contents: Iterable[TaskContent], samples: Mapping[int, Sequence[str]]) -> Merged:
+    """Tasks together: an image that is in several keeps the frame of the newest, which is what people said last.
+
+    Args:
+        contents: Tasks, in any order.
+        samples: Sample id of each frame number, by task.
+    """
+    merged: list[TaskContent] = []
+    sample_of: dict[str, str] = {}
+    older: dict[int, int] = {}
+    for content in sorted(contents, key=lambda content: -content.task_id):
+        known = set(sample_of.values())
+        ids = samples[content.task_id]
+        fresh = [frame for frame in content.frames if ids[frame.frame] not in known]
+        named = [replace(frame, name=f"{content.task_id}/{frame.name}") for frame in fresh]
+        sample_of |= {frame.name: ids[frame.frame] for frame in named}
+        older[content.task_id] = len(content.frames) - len(fresh)
+        merged.append(replace(content, frames=tuple(named)))
+    return Merged(tuple(merged), sample_of, older)
+
+
+def _drawn(frame: AnnotatedFrame) -> bool:
+    return bool(frame.shapes or frame.tags or frame.tracks)

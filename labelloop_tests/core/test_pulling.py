@@ -1,0 +1,60 @@
+from dataclasses import replace
+
+import pytest
+
+from labelloop.core.annotation import JobNote
+from labelloop.core.pulling import looked_at, merge, to_read
+from labelloop_tests.core.builders import frame, shape, task
+
+OFFERED = {"1": "mon", "2": "tue", "3": "wed"}
+TAKEN = {"1": "mon", "2": "sun", "9": "fri"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "read"),
+    [
+        ("task_tracking", ["2", "3"]),
+        ("skip_existing", ["3"]),
+        ("force_refresh", ["1", "2", "3"]),
+        ("skip_if_exist", ["3"]),
+    ],
+)
+def test_what_is_read_again_follows_from_the_mode(mode, read):
+    assert to_read(mode, OFFERED, TAKEN) == read
+
+
+def jobs(**completed):
+    return tuple(JobNote(int(key[1:]), "eve", "mon", done) for key, done in completed.items())
+
+
+def test_of_an_open_job_count_the_images_where_somebody_did_something():
+    drawn, empty = frame(0, "drawn", shape(1), job_id=7), frame(1, "empty", job_id=7)
+    tagged = frame(2, "tagged", tags=(shape(2),), job_id=7)
+    gone, done = frame(3, "gone", deleted=True, job_id=7), frame(4, "done", job_id=8)
+    content = replace(task(drawn, empty, tagged, gone, done), jobs=jobs(j7=False, j8=True))
+    assert [each.name for each in looked_at(content).frames] == ["drawn", "tagged", "gone", "done"]
+
+
+def test_frames_of_a_finished_job_count_whether_something_is_on_them_or_not():
+    content = replace(task(frame(0, "a"), frame(1, "b", shape(1))), jobs=jobs(j7=True))
+    assert looked_at(content) == content
+
+
+def test_a_frame_of_the_ground_truth_alone_holds_no_labels():
+    content = replace(task(frame(0, "a"), frame(1, "hidden", shape(1), job_id=None)), jobs=jobs(j7=True))
+    assert [each.name for each in looked_at(content).frames] == ["a"]
+
+
+def test_an_image_in_two_tasks_keeps_the_newest_frame_whatever_the_order():
+    old, new = task(frame(0, "a", shape(1)), frame(1, "b"), task_id=1), task(frame(0, "A"), task_id=2)
+    samples = {1: ["s", "t"], 2: ["s"]}
+    for contents in ([old, new], [new, old]):
+        merged = merge(contents, samples)
+        assert merged.sample_of == {"2/A": "s", "1/b": "t"}
+        assert merged.older == {1: 1, 2: 0}
+        assert [[each.name for each in content.frames] for content in merged.contents] == [["2/A"], ["1/b"]]
+
+
+def test_samples_are_found_by_frame_number_also_where_frames_are_left_out():
+    merged = merge([task(frame(2, "c"))], {1: ["s", "t", "u"]})
+    assert merged.sample_of == {"1/c": "u"}
