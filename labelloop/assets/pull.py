@@ -16,7 +16,7 @@ from labelloop.resources.name_fields import show_fields_of_names
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.pulled_images import note_versions, samples_of_tasks
 from labelloop.resources.relabelled import show_relabels
-from labelloop.resources.shown import PULLED, show_source, shown_of_source
+from labelloop.resources.shown import PULLED, note_source_shown, show_source, shown_of_source
 from labelloop.resources.source_pull import Pulled, conclude, keep_contents, read_tasks
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import linked_table, table
@@ -69,6 +69,7 @@ def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResou
         show_fields_of_names(now, loop)
         show_source(now, loop)
         show_relabels(now, loop)
+        note_source_shown(now, loop)
 
 
 def _describe(now: Project, url: str, pulled: Pulled, merged: Merged) -> dict[str, dg.MetadataValue | int | str]:

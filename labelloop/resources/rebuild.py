@@ -19,7 +19,7 @@ from labelloop.resources.links import show_ways_back
 from labelloop.resources.name_fields import show_fields_of_names
 from labelloop.resources.project import Project
 from labelloop.resources.relabelled import show_relabels
-from labelloop.resources.shown import show_source, show_version
+from labelloop.resources.shown import note_source_shown, show_source, show_version
 
 ERROR_COLUMNS = ["sample_id", "tp", "fn", "fp"]
 SHOWN_OF_REPORT = ("map50", "map50_95", "labels_used", "model", "classes")  # in `dataset.info`
@@ -62,6 +62,8 @@ def _show_batches(now: Project, loop: LoopDataset, in_app: Collection[str]) -> N
         elif batch in (SOURCE, HOLDOUT) and now.ledger.has_labels(batch):
             _show_labels(now, loop, batch)
     show_relabels(now, loop)
+    if now.ledger.has_labels(SOURCE):
+        note_source_shown(now, loop)
 
 
 def _show_evaluations(now: Project, loop: LoopDataset, samples: pd.DataFrame, say: Say) -> None:

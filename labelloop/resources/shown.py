@@ -62,10 +62,14 @@ def show_drawn(now: Project, loop: LoopDataset, batch: str, version: LabelVersio
 
 
 def show_source(now: Project, loop: LoopDataset) -> None:
-    """What was pulled from people's own project; noted, so that a pull without news need not show it again."""
+    """What was pulled from people's own project."""
     version = now.ledger.label_version(SOURCE)
     show_version(now, loop, SOURCE, version, version.reviewed)
     loop.replace_tag(Tag.SOURCE_ANNOTATED, version.reviewed)
+
+
+def note_source_shown(now: Project, loop: LoopDataset) -> None:
+    """Note that all of it is shown, so that a pull without news need not show it again."""
     loop.write_info(PULLED, shown_of_source(now))
 
 

@@ -1,5 +1,9 @@
 import hashlib
 import io
+import multiprocessing
+import os
+import signal
+import time
 import zipfile
 from pathlib import Path
 
@@ -129,3 +133,35 @@ def test_what_is_not_on_disk_as_it_was_stored_is_asked_for_again(tmp_path: Path,
 def test_the_size_of_an_image_is_what_the_server_says(server, project, make_spec, tmp_path: Path):
     task = push_task(server, project, make_spec(2))
     assert {(f.width, f.height) for f in download_frames(server, task.task_id, tmp_path / "down")} == {(64, 48)}
+
+
+class Deadly(Zipped):
+    """A server at whose second chunk the process dies, once the first one is stored."""
+
+    def __init__(self, records: Path) -> None:
+        super().__init__(CHUNKS)
+        self.records = records
+
+    def download(self, path: str, doing: str, into, limit: int, **query) -> None:
+        if query["number"] == 1:
+            while not (self.records / "0.json").is_file():
+                time.sleep(0.01)
+            into.write(CHUNKS[1][:20])
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().download(path, doing, into, limit, **query)
+
+
+def _die(media: Path, records: Path) -> None:
+    download_frames(Deadly(records), 9, media, records=records)
+
+
+def test_after_kill_9_only_what_is_not_on_disk_is_downloaded(tmp_path: Path):
+    media, records = tmp_path / "media", tmp_path / "records"
+    process = multiprocessing.get_context("spawn").Process(target=_die, args=(media, records))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    server = Zipped(CHUNKS)
+    found = download_frames(server, 9, media, records=records)
+    assert server.asked == [1]
+    assert sorted(path.name for path in media.iterdir()) == sorted(frame.path.name for frame in found)

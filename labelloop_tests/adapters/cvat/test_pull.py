@@ -2,7 +2,9 @@ import json
 from dataclasses import asdict
 
 import pytest
+from PIL import Image
 
+from labelloop.adapters.cvat.frames import download_frames
 from labelloop.adapters.cvat.jobs import (
     change_shapes,
     complete_job,
@@ -12,9 +14,14 @@ from labelloop.adapters.cvat.jobs import (
     rectangle,
     reopen_job,
 )
-from labelloop.adapters.cvat.pull import content, progress
+from labelloop.adapters.cvat.pull import content, finished_tasks, progress, tasks_of_people
 from labelloop.adapters.cvat.push import push_task
+from labelloop.adapters.images import inspect
+from labelloop.core import label_version
+from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import CvatError
+from labelloop.core.schema import Schema
+from labelloop_tests.pictures import encoded, picture
 
 
 @pytest.fixture
@@ -100,6 +107,49 @@ def test_ground_truth_and_consensus_jobs_hold_nothing_back():
     server = Canned([{"id": 9, "name": "t", "updated_date": "a"}], [*others, job(1, type="annotation")])
     [state] = progress(server, [9])
     assert (state.jobs_total, state.jobs_completed, state.completed, state.updated) == (1, 1, True, "b")
+
+
+def test_a_task_of_people_is_finished_without_its_ground_truth_and_its_jobs_move_its_date():
+    waiting = job(2, type="ground_truth", stage="annotation", state="new", updated_date="z")
+    raw = {"name": "t", "updated_date": "a", "size": 3, "status": "annotation", "bug_tracker": ""}
+    jobs = [job(1), waiting, job(3, task_id=8, state="new"), job(4, task_id=8, updated_date="c")]
+    server = Canned([{"id": 9, **raw}, {"id": 8, **raw}, {"id": 7, **raw}], jobs)
+    found = tasks_of_people(server, 5)
+    told = [(task.task_id, task.completed, task.updated) for task in found]
+    assert told == [(7, False, "a"), (8, False, "c"), (9, True, "b")]
+    assert [task.task_id for task in finished_tasks(server, 5)] == [9]
+
+
+def test_content_says_who_has_a_job_and_when_it_was_changed(server, project, task):
+    person = server.get("/api/users/self", "asking who we are")
+    server.write("PATCH", f"/api/jobs/{task.job_ids[1]}", "assigning a job", {"assignee": person["id"]})
+    complete_job(server, task.job_ids[1])
+    pulled = content(server, task.task_id)
+    assert pulled.project_id == project.id
+    assert [(note.job_id, note.annotator, note.completed) for note in pulled.jobs] == [
+        (task.job_ids[0], "", False),
+        (task.job_ids[1], person["username"], True),
+    ]
+    assert all(note.updated for note in pulled.jobs)
+    assert TaskContent.from_dict(json.loads(json.dumps(asdict(pulled)))).jobs == pulled.jobs
+
+
+def test_boxes_on_a_photograph_that_lies_on_its_side_are_in_upright_pixels(server, project, make_spec, tmp_path):
+    spec = make_spec(["photo.jpg"])
+    spec.images[0].path.write_bytes(encoded(picture(5, (64, 48)), "JPEG", orientation=6))
+    task = push_task(server, project, spec)
+    draw(server, project, task, 0, box=(2.0, 3.0, 40.0, 60.0))
+    pulled = content(server, task.task_id)
+    (frame,) = pulled.frames
+    assert (frame.width, frame.height) == (48, 64)
+    image = inspect(spec.images[0].path)
+    assert (image.width, image.height) == (48, 64)
+    version = label_version.project([pulled], {frame.name: "s"}, Schema.first(["cat"]))
+    assert version.boxes[["x1", "y1", "x2", "y2"]].to_numpy().tolist() == [[2.0, 3.0, 40.0, 60.0]]
+    (file,) = download_frames(server, task.task_id, tmp_path / "down")
+    assert (file.width, file.height) == (48, 64)
+    with Image.open(file.path) as shown:
+        assert shown.size == (48, 64)
 
 
 def test_content_is_what_people_drew(server, project, task):
