@@ -116,6 +116,7 @@ def test_a_pull_of_unchanged_tasks_is_four_requests_and_no_write(two) -> None:
         assert written()[1] > 0  # the counter counts
 
 
+@pytest.mark.slow
 def test_a_changed_task_is_read_alone_and_a_touched_one_changes_no_label(two) -> None:
     world, first, second = two
     empty(world, second)
