@@ -11,6 +11,7 @@ from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.selection import Failures, Mix, cover, mine
 from labelloop.core.strategies.choose import choose
 from labelloop.core.strategies.entropy import rank
+from labelloop.core.strategies.query import Openings
 from labelloop.core.strategies.table import STRATEGIES
 from labelloop_tests.core.builders import predictions, unit_rows
 from labelloop_tests.core.strategies.pools import chosen, near_copies, query_of, rare, rare_share, rows_of
@@ -80,6 +81,25 @@ def test_a_batch_does_not_depend_on_the_order_of_rows(name, balanced):
     pd.testing.assert_frame_equal(
         pick(name, query, class_balanced=balanced), pick(name, turned, class_balanced=balanced)
     )
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_equal_images_tie_by_sample_id_whatever_the_order_of_rows(name):
+    query = some_query(60, 12)
+    rows = np.repeat(unit_rows(6, 12), 10, axis=0)
+    even = pd.Series(0.5, index=query.pool.zcore.index)
+    query = replace(query, pool=replace(query.pool, zcore=even, embeddings=rows, groups={}, twin_cosine=0.0))
+    pd.testing.assert_frame_equal(pick(name, query), pick(name, shuffled(query, seed=2)))
+
+
+def test_what_a_pick_stands_for_is_not_proposed_again():
+    query = some_query(6, 2, groups={f"p{number:06d}": "one" for number in (1, 4)})
+    openings = Openings(query.pool)
+    openings.take(4)
+    assert openings.mask.tolist() == [True, False, True, True, False, True]
+    assert openings.best(np.array([1.0, 9.0, 5.0, 5.0, 9.0, 0.0])) == 2
+    openings.close_twins(np.array([0.0, 0.0, 0.9995, 0.9985, 0.0, 0.9989999]))
+    assert openings.mask.tolist() == [True, False, False, True, False, False]
 
 
 MANIFESTS = """
