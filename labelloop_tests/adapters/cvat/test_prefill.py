@@ -1,3 +1,5 @@
+import contextlib
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +15,8 @@ from labelloop.adapters.cvat.jobs import (
 from labelloop.adapters.cvat.prefill import can_carry, fill, prefill, proposals, score_specs
 from labelloop.adapters.cvat.pull import content
 from labelloop.adapters.cvat.push import push_task
+from labelloop.core.errors import CvatUnreachableError
+from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
 
 BOX = {"type": "rectangle", "label": "cat", "points": [1.0, 2.0, 30.0, 40.0], "occluded": True, "id": 9, "frame": 77}
 POLYGON = {"type": "polygon", "label": "dog", "points": [1.0, 1.0, 9.0, 1.0, 9.0, 9.0], "source": "manual"}
@@ -140,3 +144,22 @@ def test_of_a_job_that_was_begun_it_is_told_whose_boxes_are_in_it(server, projec
     corrected, drawn_by_hand = fill(server, ref.task_id, meant)
     assert (corrected.written, corrected.is_ours, corrected.shape_ids()) == (False, True, [None])
     assert (drawn_by_hand.written, drawn_by_hand.is_ours, drawn_by_hand.shape_ids()) == (False, False, [None])
+
+
+REQUESTS = 8  # of filling two jobs: frames, jobs, and for each job a look, a write, and reading back
+CUTS = {"answer lost": Cut(for_good=True), "request lost": Cut(after_commit=False, for_good=True)}
+
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS.keys())
+@pytest.mark.parametrize("n", range(REQUESTS))
+def test_wherever_it_is_cut_off_everything_is_drawn_once_by_the_next(access, server, project, task, n, cut):
+    ref, known = task
+    meant = {name: proposals([proposed()], project.label_ids, {}) for name in known}
+    count = itertools.count()
+    lossy, pool = lossy_server(access, lambda *_: next(count) == n, cut)
+    with contextlib.suppress(CvatUnreachableError):
+        fill(lossy, ref.task_id, meant)
+    assert pool.broken
+    ids = [shape_id for job in fill(server, ref.task_id, meant) for shape_id in job.shape_ids()]
+    assert ids == [shape["id"] for frame in content(server, ref.task_id).frames for shape in frame.shapes]
+    assert len(ids) == len(known)
