@@ -11,6 +11,7 @@ import pandas as pd
 from labelloop.adapters.files.atomic import read_json, write_json
 from labelloop.adapters.files.embedding_store import EmbeddingStore
 from labelloop.adapters.files.home import Home
+from labelloop.adapters.files.missing import FIRST, PREPARE
 from labelloop.adapters.files.tables import read_frame, write_frame
 from labelloop.core import vocabulary
 from labelloop.core.annotation import TaskContent, content_hash
@@ -21,7 +22,6 @@ from labelloop.core.schema import Schema
 from labelloop.core.source_labels import boxes_alone, label_table, training_boxes
 from labelloop.core.vocabulary import iteration_number
 
-PREPARE = "Run the job prepare_pool first."
 HOLDOUT, SOURCE = vocabulary.HOLDOUT, vocabulary.SOURCE
 
 
@@ -148,7 +148,7 @@ class Ledger:
 
     def read(self, kind: str, name: str) -> Any:
         """A small record, such as `batches`/`v0` or `reports`/`v1`."""
-        return read_json(self.root / kind / f"{name}.json", _FIRST[kind].format(name=name))
+        return read_json(self.root / kind / f"{name}.json", FIRST[kind].format(name=name))
 
     def read_or_none(self, kind: str, name: str) -> Any | None:
         """A small record, or None when it was not written yet."""
@@ -187,13 +187,12 @@ class Ledger:
         Raises:
             MissingStateError: If the labels of the batch were not taken back yet.
         """
-        stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
+        stored = read_json(self.label_file(batch, self.revision(batch)), FIRST["labels"].format(name=batch))
         contents = [TaskContent.from_dict(content) for content in stored["contents"]]
         schema = self.schema().at(Schema.from_dict(stored["schema"]).version)
-        version = project(
-            contents, stored["sample_of"], schema, stored.get("looked_for"), stored.get("image_classes", ())
-        )
-        return version.with_sources({int(shape): told for shape, told in stored.get("provenance", {}).items()})
+        told = stored.get("looked_for"), stored.get("image_classes", ())
+        version = project(contents, stored["sample_of"], schema, *told)
+        return version.with_sources({int(shape): source for shape, source in stored.get("provenance", {}).items()})
 
     def revision(self, batch: str) -> str:
         """Revision of the current labels of a batch."""
@@ -213,13 +212,12 @@ class Ledger:
 
     def contents(self, batch: str) -> tuple[list[TaskContent], dict[str, str]]:
         """The tasks of a batch as they were last taken back, and the sample of each frame name."""
-        stored = read_json(self.label_file(batch, self.revision(batch)), _FIRST["labels"].format(name=batch))
+        stored = read_json(self.label_file(batch, self.revision(batch)), FIRST["labels"].format(name=batch))
         return [TaskContent.from_dict(content) for content in stored["contents"]], stored["sample_of"]
 
     def all_contents(self, batch: str) -> list[TaskContent]:
         """The tasks of a batch as every label version of it has them, also those that are not current any more."""
-        files = sorted((self.root / "labels" / batch).glob("*.json"))
-        stored = [read_json(path, _FIRST["labels"].format(name=batch)) for path in files]
+        stored = [read_json(path, "") for path in sorted((self.root / "labels" / batch).glob("*.json"))]
         return [TaskContent.from_dict(content) for each in stored for content in each["contents"]]
 
     def save_labels(
@@ -270,7 +268,7 @@ class Ledger:
 
     def predictions(self, iteration: str, folder: str = "predictions") -> pd.DataFrame:
         """What the model of an iteration predicted on val (test, pool): sample_id, label, x1, y1, x2, y2, score."""
-        found = read_frame(self.root / folder / f"{iteration}.parquet", _FIRST["reports"].format(name=iteration))
+        found = read_frame(self.root / folder / f"{iteration}.parquet", FIRST["reports"].format(name=iteration))
         schema = self.schema_or_none()
         return found.assign(label=found["label"].map(schema.current)) if schema and schema.renamed else found
 
@@ -286,21 +284,3 @@ class Ledger:
 
 MANIFEST_COLUMNS = ["rank", "sample_id", "source", "score", "reason"]
 REPORT_COLUMNS = ["iteration", "labels_used", "map50", "map50_95", "seconds", "yardstick"]
-
-# Kinds of small records, and what to run when one is missing.
-_FIRST = {
-    "batches": "Run the job next_batch for {name} first.",
-    "prefilled": "Set annotation.prefill: model and run the job next_batch for {name} first.",
-    "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
-    "backups": "`labelloop repush` writes it before it changes a task of {name}.",
-    "drawings": "`labelloop rebuild` and `labelloop reset` write it while they need it.",
-    "pulled": PREPARE,
-    "splits": PREPARE,
-    "labels": "Annotate the tasks of {name} in CVAT, then run label_loop (take_holdout for the hold-out).",
-    "verdicts": "Materialise annotated_batch of {name} with its checks first: job label_loop or take_batch.",
-    "models": "Run the job label_loop for {name} first.",
-    "reports": "Run the job label_loop for {name} first.",
-    "pool_predictions": "failure_mined_batch of {name} makes them when batch.strategy needs them.",
-    "final": "Run the job final_evaluation for {name} first.",
-    "selections": "Run the job label_loop for the iteration before {name} first.",
-}
