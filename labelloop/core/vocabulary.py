@@ -96,9 +96,7 @@ class Field(StrEnum):
     DAGSTER_URL = "dagster_url"  # the asset that sent it
 
 
-SHAPE_FIELDS = (
-    Field.HUMAN_SHAPES, Field.HUMAN_POLYLINES, Field.HUMAN_KEYPOINTS, Field.HUMAN_CLASSIFICATIONS,
-)  # fmt: skip
+SHAPE_FIELDS = (Field.HUMAN_SHAPES, Field.HUMAN_POLYLINES, Field.HUMAN_KEYPOINTS, Field.HUMAN_CLASSIFICATIONS)
 
 
 class Provenance(StrEnum):
@@ -185,7 +183,6 @@ class DrawnBy(StrEnum):
 
 
 AUTOMATIC = (DrawnBy.AUTO, DrawnBy.SEMI_AUTO)
-
 
 # Subset of a CVAT task for each split; CVAT takes any name, these are the ones its users expect.
 SUBSETS = {Split.POOL: "Train", Split.VAL: "Validation", Split.TEST: "Test", Split.GOLDEN: "Golden"}

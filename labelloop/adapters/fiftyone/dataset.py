@@ -106,8 +106,16 @@ class LoopDataset:
 
     def set_boxes(self, field: str, boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> None:
         """Replace a detections field of these samples; looked at and empty is stored as an empty list."""
-        if sample_ids:
-            self.set_values(field, detections_by_sample(boxes, samples, sample_ids))
+        import fiftyone as fo
+
+        if not sample_ids:
+            return
+        if not self.dataset.has_sample_field(field):
+            self.dataset.add_sample_field(field, fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+        made = detections_by_sample(boxes, samples, sample_ids)
+        view = self.view_of(made)
+        values = [made[sample_id] for sample_id in view.values(Field.SAMPLE_ID)]
+        view.set_values(field, values, validate=False, expand_schema=False)
 
     def replace_tag(self, tag: str, sample_ids: Iterable[str]) -> None:
         """Let exactly these samples carry a tag."""

@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bson import ObjectId
 
 from labelloop.core.vocabulary import Provenance
 
 
 def detections_by_sample(boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> dict[str, Any]:
-    """FiftyOne `Detections` for each sample id; a sample without boxes gets an empty one, not None.
+    """FiftyOne `Detections` for each sample id as they are stored; a sample without boxes gets an empty one, not None.
+
+    Documents, not objects: FiftyOne takes half a millisecond for each object, and as long again to check it.
 
     Args:
         boxes: sample_id, label, x1, y1, x2, y2 in pixels; optionally score, and any of PROVENANCE.
@@ -19,13 +22,17 @@ def detections_by_sample(boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids:
     """
     import fiftyone as fo
 
+    # FiftyOne itself says what a stored label looks like.
+    label = fo.Detection(label="", bounding_box=[0.0, 0.0, 0.0, 0.0]).to_mongo()
+    whole = fo.Detections(detections=[]).to_mongo()
     found: dict[str, list] = {sample_id: [] for sample_id in sample_ids}
     sized = boxes[boxes["sample_id"].isin(found.keys())].merge(
         samples[["sample_id", "width", "height"]], on="sample_id"
     )
     for row, box in zip(sized.to_dict("records"), relative_xywh(sized).tolist(), strict=True):
-        found[row["sample_id"]].append(fo.Detection(label=row["label"], bounding_box=box, **_attributes(row)))
-    return {sample_id: fo.Detections(detections=items) for sample_id, items in found.items()}
+        own = {"_id": ObjectId(), "attributes": {}, "tags": [], "label": row["label"], "bounding_box": box}
+        found[row["sample_id"]].append({**label, **own, **_attributes(row)})
+    return {sample_id: {**whole, "detections": items} for sample_id, items in found.items()}
 
 
 PROVENANCE = ("task_id", "job_id", "frame", "shape_id", "source", *map(str, Provenance))

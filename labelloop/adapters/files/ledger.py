@@ -164,7 +164,7 @@ class Ledger:
 
     def write(self, kind: str, name: str, value: Any) -> None:
         """Write a small record of a known kind."""
-        if kind not in _FIRST:
+        if kind not in FIRST:
             raise KeyError(kind)
         write_json(self.root / kind / f"{name}.json", value)
 

@@ -40,31 +40,31 @@ def test_whole_pixels_and_the_whole_image_are_exact():
 def test_an_image_without_a_box_has_an_empty_list_and_not_none():
     found = detections_by_sample(labels(("s1", "cat", 64, 48, 128, 96)), SAMPLES, ["s2", "s1"])
     assert list(found) == ["s2", "s1"]
-    assert found["s2"].detections == []
-    [box] = found["s1"].detections
-    assert (box.label, box.bounding_box, box.confidence) == ("cat", [0.1, 0.1, 0.1, 0.1], None)
+    assert found["s2"]["detections"] == []
+    [box] = found["s1"]["detections"]
+    assert (box["label"], box["bounding_box"], box.get("confidence")) == ("cat", [0.1, 0.1, 0.1, 0.1], None)
 
 
 def test_boxes_of_other_images_are_left_out():
     found = detections_by_sample(labels(("s3", "cat", 1, 1, 2, 2)), SAMPLES, ["s1"])
-    assert found["s1"].detections == []
+    assert found["s1"]["detections"] == []
 
 
 def test_boxes_keep_their_order_and_get_the_size_of_their_own_image():
     boxes = labels(("s1", "a", 0, 0, 320, 240), ("s3", "b", 0, 0, 4001, 2999), ("s1", "c", 320, 240, 640, 480))
     found = detections_by_sample(boxes, SAMPLES, ["s1", "s3"])
-    assert [(box.label, box.bounding_box) for box in found["s1"].detections] == [
+    assert [(box["label"], box["bounding_box"]) for box in found["s1"]["detections"]] == [
         ("a", [0, 0, 0.5, 0.5]), ("c", [0.5, 0.5, 0.5, 0.5]),
     ]  # fmt: skip
-    assert found["s3"].detections[0].bounding_box == [0, 0, 1, 1]
+    assert found["s3"]["detections"][0]["bounding_box"] == [0, 0, 1, 1]
 
 
 def test_a_box_keeps_where_it_came_from():
     boxes = labels(("s1", "cat", 1, 1, 9, 9), ("s1", "dog", 11, 11, 19, 19)).assign(
         task_id=3, job_id=pd.array([7, None], dtype="Int64"), frame=0, shape_id=[2**40, 5], source=["manual", "auto"]
     )
-    found = detections_by_sample(boxes, SAMPLES, ["s1"])["s1"].detections
-    assert [{name: box[name] for name in PROVENANCE if box.has_field(name)} for box in found] == [
+    found = detections_by_sample(boxes, SAMPLES, ["s1"])["s1"]["detections"]
+    assert [{name: box[name] for name in PROVENANCE if name in box} for box in found] == [
         {"task_id": 3, "job_id": 7, "frame": 0, "shape_id": 2**40, "source": "manual"},
         {"task_id": 3, "frame": 0, "shape_id": 5, "source": "auto"},
     ]
@@ -72,4 +72,22 @@ def test_a_box_keeps_where_it_came_from():
 
 def test_a_prediction_keeps_its_score():
     found = detections_by_sample(predictions(("s1", "cat", 1, 1, 9, 9, 0.875)), SAMPLES, ["s1"])
-    assert found["s1"].detections[0].confidence == 0.875
+    assert found["s1"]["detections"][0]["confidence"] == 0.875
+
+
+def test_what_is_stored_is_what_fiftyone_stores_of_its_own_objects(loop):
+    fo = pytest.importorskip("fiftyone")
+    loop.add_samples(SAMPLES, {name: f"/images/{name}.jpg" for name in SAMPLES["sample_id"]})
+    boxes = predictions(("s1", "cat", 64, 48, 128, 96, 0.875)).assign(task_id=3, source="auto")
+    loop.set_boxes("ours", boxes, SAMPLES, ["s1", "s2"])
+    own = fo.Detection(label="cat", bounding_box=[0.1, 0.1, 0.1, 0.1], confidence=0.875, task_id=3, source="auto")
+    made = {"s1": fo.Detections(detections=[own]), "s2": fo.Detections(detections=[])}
+    loop.set_values("theirs", made)
+    schema = loop.dataset.get_field_schema(flat=True)
+    assert {name[5:]: str(kind) for name, kind in schema.items() if name.startswith("ours.")} == {
+        name[7:]: str(kind) for name, kind in schema.items() if name.startswith("theirs.")
+    }
+    stored = [doc for doc in loop.dataset._sample_collection.find() if doc["sample_id"] in made]
+    ids = [each.pop("_id") for doc in stored for name in ("ours", "theirs") for each in doc[name]["detections"]]
+    assert len(set(ids)) == len(ids) == 2
+    assert [doc["ours"] for doc in stored] == [doc["theirs"] for doc in stored]
