@@ -7,7 +7,8 @@ original. Boxes, the projection that training uses, are made from them by `core.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +111,14 @@ class TaskContent:
     project_id: int | None = None
     jobs: tuple[JobNote, ...] = field(default=(), compare=False)
 
-    @property
+    @cached_property
     def revision(self) -> str:
         """Hash of frames, deleted frames and shapes: equal exactly when nothing that counts has changed.
 
         Saving the same boxes again gives them new ids, and may list them in another order; neither counts. A label
         that got another name on the server has its id still, and is the same label.
         """
-        return content_hash([_what_counts(asdict(frame)) for frame in self.frames])
+        return content_hash([_what_counts(vars(frame)) for frame in self.frames])
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "TaskContent":
@@ -127,9 +128,9 @@ class TaskContent:
         return cls(**{**plain, "frames": frames, "jobs": jobs})
 
 
-def _what_counts(frame: dict[str, Any]) -> dict[str, Any]:
+def _what_counts(frame: Mapping[str, Any]) -> dict[str, Any]:
     drawn = {kind: sorted(map(content_hash, map(_without_ids, frame[kind]))) for kind in ("shapes", "tags", "tracks")}
-    return frame | drawn
+    return {**frame, **drawn}
 
 
 def _without_ids(item: Any) -> Any:
