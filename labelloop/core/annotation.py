@@ -4,6 +4,7 @@ Frames carry shapes as the server gave them (`points` absolute pixels, attribute
 original. Boxes, the projection that training uses, are made from them by `core.label_version`.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -120,9 +121,17 @@ class TaskContent:
         """
         return content_hash([_what_counts(vars(frame)) for frame in self.frames])
 
+    def to_dict(self) -> dict[str, Any]:
+        """The content as JSON-like values; the shapes are not copied, of which there are many."""
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return fields | {
+            "frames": [dict(vars(frame)) for frame in self.frames],
+            "jobs": [dict(vars(job)) for job in self.jobs],
+        }
+
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "TaskContent":
-        """What `dataclasses.asdict` made of a task content, read back from JSON."""
+        """What `to_dict` made, read back from JSON."""
         frames = tuple(AnnotatedFrame(**_tuples(frame)) for frame in plain["frames"])
         jobs = tuple(JobNote(**job) for job in plain.get("jobs", ()))
         return cls(**{**plain, "frames": frames, "jobs": jobs})

@@ -5,7 +5,6 @@ A batch in the App is one task whose jobs are its images. Its record has the for
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 
 import pandas as pd
 
@@ -131,7 +130,7 @@ def keep(project: Project, names: Sequence[str]) -> None:
     """
     for batch in names:
         if project.ledger.read_or_none("drawings", batch) is None:
-            found = [asdict(each) for each in content(project, batch, some=True)]
+            found = [each.to_dict() for each in content(project, batch, some=True)]
             project.ledger.write("drawings", batch, {"contents": found, "waiting": waiting(project, batch)})
 
 

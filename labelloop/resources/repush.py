@@ -5,7 +5,7 @@ and it is backed up all the same.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
@@ -79,7 +79,7 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
     now = pull.content(server, task_id)
     if now.revision != each.theirs.revision:
         raise _changed(batch, [now])
-    project.ledger.write("backups", f"{batch}/task-{task_id}-{now.revision}", asdict(now))
+    project.ledger.write("backups", f"{batch}/task-{task_id}-{now.revision}", now.to_dict())
     overwrite(server, each.ours)
     left = diff(each.ours, pull.content(server, task_id))
     if left:

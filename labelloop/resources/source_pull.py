@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def keep_contents(now: Project, pulled: Pulled) -> None:
     """Keep the tasks that were read, for pulls that do not read them again."""
     for each in pulled.contents:
         if str(each.task_id) in pulled.read:
-            now.ledger.write("pulled", _name(each.task_id), asdict(each))
+            now.ledger.write("pulled", _name(each.task_id), each.to_dict())
 
 
 def conclude(now: Project, project: ProjectRef, pulled: Pulled) -> None:

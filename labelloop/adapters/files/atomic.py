@@ -49,9 +49,13 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON-like value, keys sorted, so that equal values give equal files."""
-    write_bytes(path, (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode())
+def write_json(path: Path, value: Any, *, compact: bool = False) -> None:
+    """Write a JSON-like value, keys sorted, so that equal values give equal files.
+
+    Compact is for values that are large and that nobody reads: Python indents many times slower than it writes.
+    """
+    text = json.dumps(value, sort_keys=True, indent=None if compact else 1, ensure_ascii=False)
+    write_bytes(path, f"{text}\n".encode())
 
 
 def read_json(path: Path, missing: str) -> Any:

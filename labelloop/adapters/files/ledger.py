@@ -1,7 +1,7 @@
 """The plain files that decide what was chosen, labelled, trained and measured; FiftyOne is rebuilt from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from labelloop.core.schema import Schema
 from labelloop.core.source_labels import boxes_alone, label_table, training_boxes
 from labelloop.core.vocabulary import iteration_number
 
+RAW = ("pulled", "backups", "drawings")  # kinds of record that hold what people drew
 HOLDOUT, SOURCE = vocabulary.HOLDOUT, vocabulary.SOURCE
 
 
@@ -166,7 +167,7 @@ class Ledger:
         """Write a small record of a known kind."""
         if kind not in FIRST:
             raise KeyError(kind)
-        write_json(self.root / kind / f"{name}.json", value)
+        write_json(self.root / kind / f"{name}.json", value, compact=kind in RAW)
 
     def manifest(self, batch: str) -> pd.DataFrame:
         """Rows of a batch: rank, sample_id, source, score, reason; also part where rows were added later."""
@@ -244,11 +245,11 @@ class Ledger:
         if self.read_or_none("labels", batch) == record and self.label_file(batch, revision).is_file():
             return False
         project(contents, sample_of, schema, looked_for, image_classes)  # refuses before anything is written
-        stored: dict[str, Any] = {"contents": [asdict(content) for content in contents], "sample_of": dict(sample_of)}
+        stored: dict[str, Any] = {"contents": [content.to_dict() for content in contents], "sample_of": dict(sample_of)}
         stored |= {"schema": schema.to_dict(), "looked_for": looked_for, "image_classes": list(image_classes)}
         if provenance:
             stored["provenance"] = dict(provenance)
-        write_json(self.label_file(batch, revision), stored)
+        write_json(self.label_file(batch, revision), stored, compact=True)
         self.write("labels", batch, record)
         return True
 

@@ -1,5 +1,4 @@
 import json
-from dataclasses import asdict
 
 import pytest
 from PIL import Image
@@ -131,7 +130,7 @@ def test_content_says_who_has_a_job_and_when_it_was_changed(server, project, tas
         (task.job_ids[1], person["username"], True),
     ]
     assert all(note.updated for note in pulled.jobs)
-    assert TaskContent.from_dict(json.loads(json.dumps(asdict(pulled)))).jobs == pulled.jobs
+    assert TaskContent.from_dict(json.loads(json.dumps(pulled.to_dict()))).jobs == pulled.jobs
 
 
 def test_boxes_on_a_photograph_that_lies_on_its_side_are_in_upright_pixels(server, project, make_spec, tmp_path):
@@ -169,7 +168,7 @@ def test_content_is_what_people_drew(server, project, task):
     ]
     assert pulled.frames[0].shapes[0]["points"] == [-5.0, -5.0, 700.0, 9.123456789]
     assert pulled.subset == "Train"
-    json.dumps(asdict(pulled))
+    json.dumps(pulled.to_dict())
 
 
 def test_the_revision_changes_exactly_when_the_content_does(server, project, task):
