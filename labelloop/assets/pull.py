@@ -17,7 +17,7 @@ from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.pulled_images import note_versions, samples_of_tasks
 from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.shown import PULLED, note_source_shown, show_source, shown_of_source
-from labelloop.resources.source_pull import Pulled, conclude, keep_contents, read_tasks
+from labelloop.resources.source_pull import Pulled, conclude, is_pulled, keep_contents, read_tasks
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import linked_table, table
 
@@ -39,7 +39,7 @@ def cvat_pull(
     now = project.current
     if not now.settings.annotation.pull_project:
         return dg.MaterializeResult(data_version=dg.DataVersion("no project"), metadata={"status": NO_PROJECT})
-    if now.settings.annotation.mode == PullMode.SKIP_IF_EXIST and now.ledger.has_labels(SOURCE):
+    if now.settings.annotation.mode == PullMode.SKIP_IF_EXIST and is_pulled(now):
         revision = dg.DataVersion(now.ledger.revision(SOURCE))
         return dg.MaterializeResult(data_version=revision, metadata={"status": THERE_ALREADY})
     server = cvat.server(now)

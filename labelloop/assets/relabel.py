@@ -92,7 +92,7 @@ def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, b
     sample_of = {name: sample_id for task in tasks for name, sample_id in task["frames"].items()}
     contents = cvat.take(now, batch, context.log.info)
     relabelling.refuse_lost(now, batch, [sample_of.get(f.name, "") for content in contents for f in content.frames])
-    if not now.ledger.save_labels(batch, contents, sample_of):
+    if not now.ledger.save_labels(batch, contents, sample_of, now.settings.image_classes):
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
     return now.ledger.label_version(batch)
 

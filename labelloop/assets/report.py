@@ -103,7 +103,8 @@ def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource) -
         for task in now.ledger.read("tasks", TEST)["tasks"]
         for name, sample_id in task["frames"].items()
     }
-    if not now.ledger.save_labels(TEST, cvat.take(now, TEST, context.log.info), sample_of):
+    contents = cvat.take(now, TEST, context.log.info)
+    if not now.ledger.save_labels(TEST, contents, sample_of, now.settings.image_classes):
         context.log.info("test: nothing has changed since the labels were last taken")
 
 

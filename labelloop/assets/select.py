@@ -7,7 +7,7 @@ from pydantic import Field
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.selection import batch_size, with_golden
-from labelloop.core.vocabulary import Split, batch_view, iteration_number, previous_iteration
+from labelloop.core.vocabulary import Source, Split, batch_view, iteration_number, previous_iteration
 from labelloop.partitions import ITERATIONS
 from labelloop.resources import prefilled
 from labelloop.resources.choosing import Choice, choose_batch
@@ -97,7 +97,7 @@ def _manifest(now: Project, detector: DetectorResource, choice: Choice, log: Log
         rows = with_golden(rows, golden, count, now.rng("golden", iteration))
         unfit = unfit_images(now, rows["sample_id"])
         fit = rows[~rows["sample_id"].isin(unfit)]
-        if fit.empty:
+        if fit[fit["source"] != Source.GOLDEN].empty:
             raise MissingStateError(
                 f"No image that was chosen for {iteration} can be sent: {'; '.join(unfit.values())}"
             )

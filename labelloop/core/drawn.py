@@ -78,6 +78,13 @@ def received(contents: Iterable[TaskContent]) -> Counter[str]:
     return +counts
 
 
+def unknown_labels(contents: Iterable[TaskContent], schema: Schema, image_classes: Collection[str]) -> list[str]:
+    """Names of labels that are no class, sorted: under another name what they say would count."""
+    items = (item for content in contents for f in content.frames for item in (*f.shapes, *f.tags, *f.tracks))
+    names = {str(item["label"]) for item in items}
+    return sorted(name for name in names - set(image_classes) if schema.current(name) not in schema.classes)
+
+
 def refuse_strangers(contents: Sequence[TaskContent], sample_of: Mapping[str, str]) -> None:
     """Every frame must be one sample's, and no sample may have been labelled on two frames.
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelloop.core.annotation import AnnotatedFrame, TaskContent
+from labelloop.core.tracks import at
 from labelloop.core.vocabulary import PullMode
 
 
@@ -65,11 +66,24 @@ def merge(contents: Iterable[TaskContent], samples: Mapping[int, Sequence[str]])
         known = set(sample_of.values())
         ids = samples[content.task_id]
         fresh = [frame for frame in content.frames if ids[frame.frame] not in known]
-        named = [replace(frame, name=f"{content.task_id}/{frame.name}") for frame in fresh]
+        named = [replace(frame, name=f"{content.task_id}/{frame.name}") for frame in _with_tracks(content, fresh)]
         sample_of |= {frame.name: ids[frame.frame] for frame in named}
         older[content.task_id] = len(content.frames) - len(fresh)
         merged.append(replace(content, frames=tuple(named)))
     return Merged(tuple(merged), sample_of, older)
+
+
+def _with_tracks(content: TaskContent, kept: list[AnnotatedFrame]) -> list[AnnotatedFrame]:
+    """The frames with every track that is seen on one of them: its keyframes may be on frames that gave way."""
+    hung = {track["id"] for frame in kept for track in frame.tracks}
+    lost = {track["id"]: track for frame in content.frames for track in frame.tracks if track["id"] not in hung}
+    frames = list(kept)
+    for track in lost.values():
+        seen = (place for place, frame in enumerate(frames) if not frame.deleted and at(track, frame.frame) is not None)
+        place = next(seen, None)
+        if place is not None:
+            frames[place] = replace(frames[place], tracks=(*frames[place].tracks, track))
+    return frames
 
 
 def _drawn(frame: AnnotatedFrame) -> bool:

@@ -21,7 +21,7 @@ def kernel(function: _Kernel) -> _Kernel:
     import numba
 
     place, before = cache_folder(), numba.config.CACHE_DIR
-    if place is not None and not before:
+    if place is not None:
         numba.config.CACHE_DIR = str(place)
     try:
         compiled: _Kernel = numba.njit(function, nogil=True, cache=place is not None)
@@ -40,7 +40,8 @@ def cache_folder() -> Path | None:
     """Where compiled kernels are kept; None where nothing can be written."""
     named = os.environ.get("NUMBA_CACHE_DIR")
     with suppress(OSError, RuntimeError):  # no home, or one that is read-only: each process compiles for itself
-        place = Path(named) if named else _user_cache() / "labelloop" / f"kernels-{_code()}"
+        # By what the code is: numba itself only sees whether the file of a kernel changed, not those it calls.
+        place = (Path(named) if named else _user_cache() / "labelloop") / f"kernels-{_code()}"
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=place):
             return place

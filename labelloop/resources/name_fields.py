@@ -24,4 +24,6 @@ def names_of_images(now: Project) -> dict[str, str]:
     names = dict(zip(samples["sample_id"], samples["path"], strict=True))
     media = now.home.relative(now.home.root / "media")
     pulled = now.ledger.contents(SOURCE)[1] if now.ledger.has_labels(SOURCE) else {}
-    return names | {key: name for name, key in pulled.items() if names.get(key, "").startswith(f"{media}/")}
+    known = names | {key: name for name, key in pulled.items() if names.get(key, "").startswith(f"{media}/")}
+    # A name that we gave says nothing, though a pattern may find something in it.
+    return {key: name for key, name in known.items() if not name.startswith(f"{media}/")}

@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from labelloop.core.vocabulary import Split
+from labelloop.core.vocabulary import Split, iteration_number
 from labelloop.resources.labelled import labelled
+from labelloop.resources.outgoing import unfit_images
 from labelloop.resources.project import Project
 
 
@@ -29,5 +30,12 @@ def labelled_groups(now: Project, before: str = "") -> tuple[dict[str, str], set
 
 
 def known_before(now: Project, before: str = "") -> set[str]:
-    """Samples that are labelled, or in some batch before an iteration."""
-    return now.ledger.selected(before) | set(labelled(now, []).reviewed)
+    """Samples that are labelled or in some batch before an iteration, or left out of one and not to be sent yet."""
+    return (
+        now.ledger.selected(before) | set(labelled(now, []).reviewed) | set(unfit_images(now, _left_out(now, before)))
+    )
+
+
+def _left_out(now: Project, before: str) -> list[str]:
+    names = [it for it in now.ledger.iterations() if not before or iteration_number(it) < iteration_number(before)]
+    return sorted({sample_id for it in names for sample_id in now.ledger.read("batches", it).get("left_out", ())})

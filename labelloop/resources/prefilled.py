@@ -60,7 +60,7 @@ def propose(now: Project, detector: DetectorResource, batch: str, log: Log) -> N
 def draw(now: Project, cvat: CvatResource, batch: str, log: Log) -> None:
     """Draw what was proposed in the tasks of a batch that were sent; doing it again goes on where it broke off."""
     record = now.ledger.read_or_none("prefilled", batch)
-    if record is None:
+    if record is None or app.is_in_app(now, batch):
         return
     sent = now.ledger.read("tasks", batch)
     ids = {task["task_id"] for task in sent["tasks"]}
@@ -82,7 +82,7 @@ def draw(now: Project, cvat: CvatResource, batch: str, log: Log) -> None:
 def is_pending(now: Project, batch: str) -> bool:
     """Whether a batch was sent without all that is to be drawn in its tasks: a run broke off in between."""
     record, sent = now.ledger.read_or_none("prefilled", batch), now.ledger.read_or_none("tasks", batch)
-    if record is None or sent is None:
+    if record is None or sent is None or app.is_in_app(now, batch):
         return False
     return not {task["task_id"] for task in sent["tasks"]} <= set(record["tasks"])
 

@@ -37,7 +37,10 @@ def show_version(now: Project, loop: LoopDataset, batch: str, version: LabelVers
     show_origin(loop, origin[origin["sample_id"].isin(shown.union(removed))])
     show_removed(loop, removed, list(sample_ids))
     if now.settings.image_classes:
-        loop.show_tags(version.tags[version.tags["sample_id"].isin(set(sample_ids))], sample_ids)
+        tags = version.tags[version.tags["sample_id"].isin(shown)]
+        # Whoever goes through images again for a new class need not say again what they are as a whole.
+        asked = sorted(set(tags["sample_id"])) if batch in now.ledger.relabels() else sample_ids
+        loop.show_tags(tags, asked)
 
 
 def show_drawn(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:

@@ -41,6 +41,11 @@ class Pulled:
     kept: tuple[str, ...]
 
 
+def is_pulled(now: Project) -> bool:
+    """Whether a pull came to its end: its record is written last."""
+    return now.ledger.has_labels(SOURCE) and now.ledger.read_or_none("pulled", SOURCE) is not None
+
+
 def offered(now: Project, server: CvatServer, project_id: int) -> list[TaskSummary]:
     """The tasks of a project that labelloop.yaml asks for, oldest first; those that labelloop made are left alone.
 
@@ -51,7 +56,12 @@ def offered(now: Project, server: CvatServer, project_id: int) -> list[TaskSumma
     tasks = tasks_of_people(server, project_id)
     subsets = allowed({task.subset for task in tasks}, settings.allowed_subsets)
     return [
-        task for task in tasks if task.subset in subsets and task.size and (task.completed or settings.pull_unfinished)
+        task
+        for task in tasks
+        if task.subset in subsets
+        and task.size
+        and (task.completed or settings.pull_unfinished)
+        and not task.retired_key.startswith(f"{now.uuid}/")
     ]
 
 
@@ -61,7 +71,7 @@ def finished_and_taken(now: Project, server: CvatServer, project: ProjectRef) ->
     Tasks that would not be read again count as taken as they are. What is not finished calls for no run.
     """
     mode, taken = now.settings.annotation.mode, _record(now, project.url)["updated"]
-    if mode == PullMode.SKIP_IF_EXIST and now.ledger.has_labels(SOURCE):
+    if mode == PullMode.SKIP_IF_EXIST and is_pulled(now):
         return {}, taken
     finished = {str(task.task_id): task.updated for task in offered(now, server, project.id) if task.completed}
     if mode == PullMode.SKIP_EXISTING:

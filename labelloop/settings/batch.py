@@ -26,10 +26,10 @@ class BatchSettings(Section):
     )
     twin_cosine: float = Field(
         0.999,
-        gt=0,
+        ge=0,
         le=1,
         description="An image whose embedding has this cosine with a labelled or chosen one waits until nothing else "
-        "is left, like near-duplicates by dHash; 1: equal ones only.",
+        "is left, like near-duplicates by dHash; 1: equal ones only; 0: by dHash alone.",
     )
     golden_per_batch: int = Field(
         0,

@@ -58,3 +58,12 @@ def test_an_image_in_two_tasks_keeps_the_newest_frame_whatever_the_order():
 def test_samples_are_found_by_frame_number_also_where_frames_are_left_out():
     merged = merge([task(frame(2, "c"))], {1: ["s", "t", "u"]})
     assert merged.sample_of == {"1/c": "u"}
+
+
+def test_a_track_whose_keyframes_gave_way_stays_where_it_is_still_seen():
+    """Else the images it goes on over would count as empty."""
+    key = {"type": "rectangle", "frame": 0, "points": [1.0, 1.0, 9.0, 9.0], "outside": False, "id": 5}
+    track = {"id": 4, "frame": 0, "label": "cat", "label_id": 1, "shapes": [key]}
+    old = task(frame(0, "a", tracks=(track,)), frame(1, "b"), frame(2, "c"), task_id=1)
+    merged = merge([old, task(frame(0, "A"), task_id=2)], {1: ["s", "t", "u"], 2: ["s"]})
+    assert [[found["id"] for found in each.tracks] for each in merged.contents[1].frames] == [[4], []]

@@ -8,7 +8,7 @@ from typing import Any
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.creation import read_task
 from labelloop.adapters.cvat.jobs import Job, find_jobs, jobs_of_task
-from labelloop.adapters.cvat.push import task_key
+from labelloop.adapters.cvat.push import retired_key, task_key
 from labelloop.core.annotation import AnnotatedFrame, JobNote, RawShape, TaskContent, TaskProgress
 from labelloop.core.errors import CvatError
 
@@ -31,6 +31,7 @@ class TaskSummary:
     updated: str
     url: str
     completed: bool = False
+    retired_key: str = ""  # of a task that labelloop made and does not look for any more
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def _summary(server: CvatServer, task: dict[str, Any]) -> TaskSummary:
         status=str(task["status"]),
         updated=str(task["updated_date"]),
         url=f"{server.url}/tasks/{task['id']}",
+        retired_key=retired_key(task),
     )
 
 

@@ -70,6 +70,12 @@ def task_key(task: dict[str, Any]) -> str:
     return mark.removeprefix(KEY_MARK) if mark.startswith(KEY_MARK) else ""
 
 
+def retired_key(task: dict[str, Any]) -> str:
+    """Key that a task had before it was retired, empty for all others."""
+    mark = str(task.get(KEY_FIELD) or "")
+    return mark.removeprefix(RETIRED_MARK) if mark.startswith(RETIRED_MARK) else ""
+
+
 def _refuse_ambiguous(spec: TaskSpec) -> None:
     if not spec.images:
         raise LabelError(f"task '{spec.name}' would hold no image")

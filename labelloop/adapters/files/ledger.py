@@ -15,6 +15,7 @@ from labelloop.adapters.files.missing import FIRST, PREPARE
 from labelloop.adapters.files.tables import read_frame, write_frame
 from labelloop.core import vocabulary
 from labelloop.core.annotation import TaskContent, content_hash
+from labelloop.core.drawn import unknown_labels
 from labelloop.core.label_version import LabelVersion, project
 from labelloop.core.looked import versions_of_tasks
 from labelloop.core.registry import SAMPLE_COLUMNS
@@ -240,7 +241,8 @@ class Ledger:
         drawn = [content.revision for content in contents]
         looked_for = versions_of_tasks(self.read_or_none("tasks", batch), schema.version)
         # A class of another name is the same class, so their number is enough.
-        revision = content_hash([drawn, len(schema.classes), *([list(image_classes)] if image_classes else [])])
+        said = [each for each in (list(image_classes), unknown_labels(contents, schema, image_classes)) if each]
+        revision = content_hash([drawn, len(schema.classes), *said])
         record = {"revision": revision, "drawn": content_hash(drawn)}
         if self.read_or_none("labels", batch) == record and self.label_file(batch, revision).is_file():
             return False

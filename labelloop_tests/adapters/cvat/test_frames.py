@@ -3,7 +3,6 @@ import io
 import multiprocessing
 import os
 import signal
-import time
 import zipfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from labelloop.adapters.cvat import frames as frames_module
 from labelloop.adapters.cvat.frames import download_frames
 from labelloop.adapters.cvat.push import push_task
 from labelloop.core.errors import CvatError
+from labelloop_tests.elsewhere import wait_until
 
 
 def test_brings_the_bytes_that_were_uploaded(server, project, make_spec, tmp_path: Path):
@@ -144,8 +144,7 @@ class Deadly(Zipped):
 
     def download(self, path: str, doing: str, into, limit: int, **query) -> None:
         if query["number"] == 1:
-            while not (self.records / "0.json").is_file():
-                time.sleep(0.01)
+            wait_until((self.records / "0.json").is_file)
             into.write(CHUNKS[1][:20])
             os.kill(os.getpid(), signal.SIGKILL)
         super().download(path, doing, into, limit, **query)
@@ -159,7 +158,7 @@ def test_after_kill_9_only_what_is_not_on_disk_is_downloaded(tmp_path: Path):
     media, records = tmp_path / "media", tmp_path / "records"
     process = multiprocessing.get_context("spawn").Process(target=_die, args=(media, records))
     process.start()
-    process.join()
+    process.join(120)
     assert process.exitcode == -signal.SIGKILL
     server = Zipped(CHUNKS)
     found = download_frames(server, 9, media, records=records)

@@ -80,7 +80,7 @@ def _same_header(name: str, one: Any, other: Any) -> bool:
     if name in CHANGING:
         return True
     if name == "retry-after":
-        return other.isdecimal() and abs(int(other) - int(one)) <= 3
+        return other.isdecimal() and 0 < int(other) <= 60  # seconds of a real minute that is going by
     if name in SETS:
         return _items(one) == _items(other)
     return FILE_TIME.sub("", one) == FILE_TIME.sub("", other)

@@ -75,8 +75,6 @@ class Player:
         differences = list(self._differences(exchange))
         deadline = time.monotonic() + PATIENCE_SECONDS
         while differences and exchange["request"]["method"] == "GET" and time.monotonic() < deadline:
-            if exchange["response"]["status"] != 200 or "/requests/" not in exchange["request"]["path"]:
-                deadline = min(deadline, time.monotonic() + 0.4)
             time.sleep(0.05)
             differences = list(self._differences(exchange))
         if exchange["request"]["method"] == "GET" and _held_at(exchange):
