@@ -18,7 +18,7 @@ from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.core.errors import CvatError
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.rebuild import rebuild
-from labelloop.resources.source_pull import finished_and_taken
+from labelloop.resources.source_pull import finished_and_taken, offered
 from labelloop_tests.assets.test_pull import CLASSES, finished_task
 from labelloop_tests.worlds import World, failure_of, metadata_of
 
@@ -173,6 +173,17 @@ def test_skip_if_exist_asks_nothing_once_something_is_there(two) -> None:
     assert finished_and_taken(world.now, server_of(world), _project(world))[0] == {}
     assert server_of(world).requests - asked <= 3  # those of this test
     assert boxes_of(world) == {first: 3, second: 2}
+    (world.now.home.root / "pulled" / "source.json").unlink()  # written last: a pull that broke off has none
+    assert "status" not in pull(world, pull_mode="skip_if_exist")
+
+
+@pytest.mark.slow
+def test_a_task_of_this_project_that_was_retired_is_no_work_of_people(two) -> None:
+    world, first, second = two
+    body = {"bug_tracker": f"labelloop-retired:{world.now.uuid}/0123"}
+    server_of(world).write("PATCH", f"/api/tasks/{first}", "retiring a task", body)
+    found = offered(world.now, server_of(world), _project(world).id)
+    assert [task.task_id for task in found] == [second]
 
 
 def _project(world: World) -> ProjectRef:

@@ -109,8 +109,9 @@ def test_a_retired_task_is_kept_and_not_found_again(server, project, make_spec):
     retire_task(server, first.task_id, "v0 (reset)")
     second = push_task(server, project, make_spec())
     assert second.task_id != first.task_id
-    names = {task.task_id: (task.name, task.key) for task in tasks_of_project(server, project.id)}
-    assert names[first.task_id] == ("v0 (reset)", "")
+    told = {task.task_id: (task.name, task.key, task.retired_key) for task in tasks_of_project(server, project.id)}
+    assert told[first.task_id] == ("v0 (reset)", "", first.key)
+    assert told[second.task_id] == (second.name, second.key, "")
 
 
 def test_a_batch_in_several_requests(server, project, make_spec, monkeypatch):

@@ -241,6 +241,16 @@ def test_taking_the_same_labels_again_writes_nothing(ready):
     assert state(ready.root) == before
 
 
+def test_a_label_that_people_gave_the_name_of_a_class_counts_from_then_on(ready):
+    """With an id, a label of another name is the same label, and the drawing is the same drawing."""
+    named = [[task(frame(0, "one.jpg", shape(1, name, label_id=5)))] for name in ("cta", "cat")]
+    assert named[0][0].revision == named[1][0].revision
+    ready.save_labels("v0", named[0], SAMPLE_OF)
+    assert ready.label_version("v0").quarantined["reason"].tolist() == ["class not in the schema"]
+    assert ready.save_labels("v0", named[1], SAMPLE_OF) is True
+    assert ready.label_version("v0").boxes["label"].tolist() == ["cat"]
+
+
 def test_equal_labels_are_equal_byte_for_byte_wherever_and_in_whatever_order_they_were_taken(ready):
     for batch, sample_of in (("v0", SAMPLE_OF), ("v1", dict(reversed(SAMPLE_OF.items())))):
         ready.save_labels(batch, drawing(), sample_of)
