@@ -97,11 +97,7 @@ def annotated_batch(
 
 
 def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str) -> LabelVersion:
-    sample_of = {
-        name: sample_id
-        for task in now.ledger.read("tasks", batch)["tasks"]
-        for name, sample_id in task["frames"].items()
-    }
+    sample_of = now.ledger.samples_of_frames(batch)
     contents = cvat.take(now, batch, context.log.info)
     found = prefilled.comparison(now, batch, contents, sample_of)
     drawn_by_model = found.provenance() if found else None

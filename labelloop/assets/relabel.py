@@ -88,8 +88,7 @@ def annotated_relabel(
 
 
 def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str) -> LabelVersion:
-    tasks = now.ledger.read("tasks", batch)["tasks"]
-    sample_of = {name: sample_id for task in tasks for name, sample_id in task["frames"].items()}
+    sample_of = now.ledger.samples_of_frames(batch)
     contents = cvat.take(now, batch, context.log.info)
     relabelling.refuse_lost(now, batch, [sample_of.get(f.name, "") for content in contents for f in content.frames])
     if not now.ledger.save_labels(batch, contents, sample_of, now.settings.image_classes):

@@ -98,11 +98,7 @@ def _taken(now: Project) -> set[str]:
 
 
 def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource) -> None:
-    sample_of = {
-        name: sample_id
-        for task in now.ledger.read("tasks", TEST)["tasks"]
-        for name, sample_id in task["frames"].items()
-    }
+    sample_of = now.ledger.samples_of_frames(TEST)
     contents = cvat.take(now, TEST, context.log.info)
     if not now.ledger.save_labels(TEST, contents, sample_of, now.settings.image_classes):
         context.log.info("test: nothing has changed since the labels were last taken")

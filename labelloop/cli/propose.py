@@ -131,7 +131,7 @@ def _of_cvat(given: str, folder: Path) -> Proposal:
     environment = {**os.environ, **({"CVAT_URL": address["server"]} if address else {})}
     server = client.connect(access.access_from_environment(environment, ""))
     if address:
-        project = projects.project_by_id(server, int(address["number"]))
+        project = projects.find_project(server, int(address["number"]))
     else:
         project = projects.find_project(server, given.removeprefix(CVAT_PREFIX))
     finished = len(pull.finished_tasks(server, project.id))

@@ -1,9 +1,11 @@
 """The next batch, chosen by a query strategy from what is labelled, what remains, and what the newest model does."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from labelloop.core.selection import Failures, Mix, Pool, batch_size
 from labelloop.core.strategies.choose import choose, strategy_of
@@ -48,37 +50,46 @@ def choose_batch(now: Project, detector: DetectorResource, choice: Choice, log: 
         settings.mine.neighbours,
         settings.batch.typical_share,
     )
+    vectors = _Vectors(*now.ledger.embeddings(settings.embeddings.provider))
     asks_model = before is not None and (strategy.needs_predictions or balanced)
     query = Query(
-        _pool(now, choice.iteration, scores),
+        _pool(now, choice.iteration, scores, vectors),
         mix,
-        failures=_failures(now, before) if before else None,
+        failures=_failures(now, before, vectors) if before else None,
         predictions=pool_predictions(now, detector, before, list(scores.index), log) if asks_model and before else None,
         class_counts=_class_counts(now, before) if balanced else {},
     )
     return choose(name, query, now.rng("batch", choice.iteration, name), class_balanced=balanced)
 
 
-def _pool(now: Project, iteration: str, scores: pd.Series) -> Pool:
-    ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
-    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
-    known = sorted(known_before(now, iteration) & set(now.ledger.in_split(Split.POOL)) & set(row_of))
+class _Vectors:
+    """Embeddings by sample id."""
+
+    def __init__(self, ids: Sequence[str], vectors: NDArray) -> None:
+        self.row_of = {sample_id: row for row, sample_id in enumerate(ids)}
+        self._vectors = vectors
+
+    def of(self, sample_ids: Iterable[str]) -> NDArray:
+        """(N, D), a row for each of the samples."""
+        return np.asarray(self._vectors[[self.row_of[sample_id] for sample_id in sample_ids]])
+
+
+def _pool(now: Project, iteration: str, scores: pd.Series, vectors: _Vectors) -> Pool:
+    known = sorted(known_before(now, iteration) & set(now.ledger.in_split(Split.POOL)) & set(vectors.row_of))
     return Pool(
         scores,
-        vectors[[row_of[sample_id] for sample_id in scores.index]],
+        vectors.of(scores.index),
         *labelled_groups(now, before=iteration),
-        labelled=vectors[[row_of[sample_id] for sample_id in known]],
+        labelled=vectors.of(known),
         twin_cosine=now.settings.batch.twin_cosine,
     )
 
 
-def _failures(now: Project, iteration: str) -> Failures:
-    ids, vectors = now.ledger.embeddings(now.settings.embeddings.provider)
-    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
+def _failures(now: Project, iteration: str, vectors: _Vectors) -> Failures:
     errors = pd.DataFrame(now.ledger.read("reports", iteration)["errors"], columns=["sample_id", "tp", "fn", "fp"])
     # A failure without a vector has no neighbours; `embeddings` lists it with the reason.
-    errors = errors[((errors["fn"] > 0) | (errors["fp"] > 0)) & errors["sample_id"].isin(ids)]
-    return Failures(errors, np.asarray(vectors[[row_of[sample_id] for sample_id in errors["sample_id"]]]))
+    errors = errors[((errors["fn"] > 0) | (errors["fp"] > 0)) & errors["sample_id"].isin(vectors.row_of.keys())]
+    return Failures(errors, vectors.of(errors["sample_id"]))
 
 
 def _class_counts(now: Project, before: str | None) -> dict[str, int]:

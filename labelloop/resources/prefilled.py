@@ -69,7 +69,7 @@ def draw(now: Project, cvat: CvatResource, batch: str, log: Log) -> None:
     record |= {"rows": [row for row in record["rows"] if row["task_id"] in ids]}
     server = cvat.server(now)
     specs = prefill.score_specs(server, sent["project_id"])
-    there = _Destination(dict(projects.project_by_id(server, sent["project_id"]).label_ids), specs)
+    there = _Destination(dict(projects.find_project(server, sent["project_id"]).label_ids), specs)
     proposed = _proposed(now, batch)
     for task in sent["tasks"]:
         if task["task_id"] not in record["tasks"]:

@@ -1,6 +1,6 @@
 """Labels that were taken, as the App shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from labelloop.adapters.fiftyone import annotation
@@ -8,11 +8,11 @@ from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.fiftyone.origin import show_origin, show_removed
 from labelloop.adapters.fiftyone.shapes import show_shapes
 from labelloop.adapters.files.ledger import SOURCE
-from labelloop.core.annotation import content_hash
+from labelloop.core.annotation import TaskContent, content_hash
 from labelloop.core.drawn import RECTANGLE, TAG
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.provenance import provenance, with_provenance
-from labelloop.core.shape_labels import shape_labels
+from labelloop.core.shape_labels import ShapeLabel, shape_labels
 from labelloop.core.vocabulary import HELD_OUT, ITERATION_PATTERN, Tag
 from labelloop.resources.app import is_in_app
 from labelloop.resources.project import Project
@@ -29,11 +29,12 @@ def show_version(now: Project, loop: LoopDataset, batch: str, version: LabelVers
     if is_in_app(now, batch):
         annotation.show_taken(loop, batch, sample_ids)
         return
-    origin = provenance(*now.ledger.contents(batch))
+    taken = now.ledger.contents(batch)
+    origin = provenance(*taken)
     shown, removed = set(sample_ids), _removed(now, batch, version)
     boxes = with_provenance(version.boxes, origin)
     loop.show_labels(batch, boxes, now.ledger.samples(), sample_ids)
-    show_drawn(now, loop, batch, version, sample_ids)
+    show_shapes(loop, _shapes(now, version, taken), sample_ids)
     show_origin(loop, origin[origin["sample_id"].isin(shown.union(removed))])
     show_removed(loop, removed, list(sample_ids))
     if now.settings.image_classes:
@@ -43,25 +44,22 @@ def show_version(now: Project, loop: LoopDataset, batch: str, version: LabelVers
         loop.show_tags(tags, asked)
 
 
-def show_drawn(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:
-    """What people drew on some images of a batch besides boxes to learn from and classes of images.
-
-    What was set aside is among it, and says why.
-    """
-    contents, sample_of = now.ledger.contents(batch)
+def _shapes(
+    now: Project, version: LabelVersion, taken: tuple[Sequence[TaskContent], Mapping[str, str]]
+) -> list[ShapeLabel]:
+    """What people drew besides boxes to learn from and classes of images; what was set aside says why."""
     tables = ((RECTANGLE, version.boxes), (TAG, version.tags))
     stored = {(row.task_id, kind, row.shape_id) for kind, table in tables for row in table.itertuples()}
     reasons = {(row.task_id, row.type, row.shape_id): row.reason for row in version.quarantined.itertuples()}
     current = now.ledger.schema().current
-    labels = [
+    return [
         replace(
             label,
             label=current(label.label),
             about={**label.about, "set_aside": reasons.get(label.key)},
         )
-        for label in shape_labels(contents, sample_of, stored)
+        for label in shape_labels(*taken, stored)
     ]
-    show_shapes(loop, labels, sample_ids)
 
 
 def show_source(now: Project, loop: LoopDataset) -> None:

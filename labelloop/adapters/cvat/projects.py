@@ -92,15 +92,6 @@ def look_for_project(server: CvatServer, name: str | int) -> ProjectRef | None:
     return None if found is None else _reference(server, found, _labels(server, found))
 
 
-def project_by_id(server: CvatServer, number: int) -> ProjectRef:
-    """The project with this id.
-
-    Raises:
-        CvatError: If there is none (the message lists those there are).
-    """
-    return find_project(server, number)
-
-
 def _found(server: CvatServer, name: str | int) -> dict[str, Any] | None:
     return _by_id(server, name) if isinstance(name, int) else _by_name(server, name)
 

@@ -217,6 +217,11 @@ class Ledger:
         stored = read_json(self.label_file(batch, self.revision(batch)), FIRST["labels"].format(name=batch))
         return [TaskContent.from_dict(content) for content in stored["contents"]], stored["sample_of"]
 
+    def samples_of_frames(self, batch: str) -> dict[str, str]:
+        """Sample id by frame name, over the tasks that a batch was sent in."""
+        tasks = self.read("tasks", batch)["tasks"]
+        return {name: sample_id for task in tasks for name, sample_id in task["frames"].items()}
+
     def all_contents(self, batch: str) -> list[TaskContent]:
         """The tasks of a batch as every label version of it has them, also those that are not current any more."""
         stored = [read_json(path, "") for path in sorted((self.root / "labels" / batch).glob("*.json"))]

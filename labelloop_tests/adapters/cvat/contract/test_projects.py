@@ -4,7 +4,7 @@ import pytest
 
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import change_shapes, rectangle
-from labelloop.adapters.cvat.projects import ProjectRef, find_or_create_project, find_project, project_by_id
+from labelloop.adapters.cvat.projects import ProjectRef, find_or_create_project, find_project
 from labelloop.adapters.cvat.pull import content
 from labelloop.adapters.cvat.push import push_task
 from labelloop.adapters.cvat.refusals import CvatRefusedError
@@ -19,7 +19,7 @@ def test_a_project_is_found_by_its_exact_name(server: CvatServer, project_name: 
     made = find_or_create_project(server, name, CLASSES)
     assert find_project(server, name) == made
     assert find_or_create_project(server, name, CLASSES).id == made.id
-    assert project_by_id(server, made.id) == made
+    assert find_project(server, made.id) == made
 
 
 def test_case_matters_in_names_of_projects(server: CvatServer, project_name: str):
