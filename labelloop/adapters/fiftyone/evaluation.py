@@ -1,11 +1,14 @@
 """An iteration's predictions and failures, the way the App shows them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.core.boxes import as_boxes, match
 from labelloop.core.vocabulary import Field, eval_key, failure_tag, failures_view, predictions_field
 
 
@@ -18,27 +21,66 @@ def show_predictions(
 
 
 def show_evaluation(loop: LoopDataset, iteration: str, sample_ids: Sequence[str], iou: float) -> pd.DataFrame:
-    """Match predictions with labels for the App; returns sample_id, tp, fp, fn as FiftyOne counts them.
+    """Match predictions with labels for the App; returns sample_id, tp, fp, fn of each image.
 
-    FiftyOne matches, and keeps the evaluation under its key. What it found is written here, in bulk: by itself it saves
-    image by image, and that took longer than all the rest.
+    What `evaluate_detections` of FiftyOne does with boxes, and stores under its key; only that it makes a document of
+    every box, several times, and saves image by image, which took longer than all the rest of an evaluation.
     """
+    from fiftyone.utils.eval.coco import COCOEvaluationConfig
+
     key, truth, found = eval_key(iteration), str(Field.HUMAN_LABELS), predictions_field(iteration)
     if key in loop.dataset.list_evaluations():
         loop.dataset.delete_evaluation(key)
     view = loop.view_of(sample_ids)
-    results = view.evaluate_detections(found, gt_field=truth, iou=iou, progress=False)
-    method = results.config.build()
+    method = COCOEvaluationConfig(found, truth, iou=iou, classwise=True).build()
     method.register_run(view, key)
     method.register_samples(view, key)
-    pairs = list(zip(results.ytrue_ids, results.ypred_ids, results.ious, strict=True))
-    tp, fn = _write_matches(view, key, truth, {true: (other, at) for true, other, at in pairs if other}, "fn")
-    _, fp = _write_matches(view, key, found, {other: (true, at) for true, other, at in pairs if true}, "fp")
+    images = zip(_objects(view, truth), _objects(view, found), strict=True)
+    rows = [row for true, predicted in images for row in _rows(true, predicted, iou)]
+    pairs = [(true, other, at) for _, _, at, _, true, other in rows if true and other]
+    tp, fn = _write_matches(view, key, truth, {true: (other, at) for true, other, at in pairs}, "fn")
+    _, fp = _write_matches(view, key, found, {other: (true, at) for true, other, at in pairs}, "fp")
     for outcome, counts in (("tp", tp), ("fp", fp), ("fn", fn)):
         view.set_values(f"{key}_{outcome}", counts)
-    method.save_run_results(view, key, results)
+    method.save_run_results(view, key, method.generate_results(view, rows))
     method.add_fields_to_sidebar_group(view, key, omit_fields=(found, truth))
     return pd.DataFrame({"sample_id": view.values(Field.SAMPLE_ID), "tp": tp, "fp": fp, "fn": fn})
+
+
+class _Objects(NamedTuple):
+    """The boxes of one field on one image; `confidence` is None for those that people drew."""
+
+    ids: Sequence[str]
+    labels: Sequence[str]
+    boxes: NDArray[np.float64]
+    confidence: Sequence[float | None]
+
+
+def _objects(view: Any, field: str) -> list[_Objects]:
+    paths = [f"{field}.detections.{name}" for name in ("id", "label", "bounding_box", "confidence")]
+    return [
+        _Objects(ids or [], labels or [], _corners(boxes or []), confidence or [])
+        for ids, labels, boxes, confidence in zip(*view.values(paths), strict=True)
+    ]
+
+
+def _corners(boxes: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Left, top, right, bottom of boxes that are stored as left, top, width, height."""
+    stored = as_boxes(boxes)
+    return np.hstack([stored[:, :2], stored[:, :2] + stored[:, 2:]])
+
+
+def _rows(true: _Objects, found: _Objects, iou: float) -> list[tuple]:
+    """What FiftyOne keeps of an image: both labels, overlap, confidence, both ids; None where there is no partner."""
+    scores = [value or 0.0 for value in found.confidence]
+    matches = match(true.boxes, true.labels, found.boxes, found.labels, scores, iou)
+    both = [
+        (true.labels[a], found.labels[b], float(at), found.confidence[b], true.ids[a], found.ids[b])
+        for (a, b), at in zip(matches.pairs, matches.ious, strict=True)
+    ]
+    spurious = [(None, found.labels[b], None, found.confidence[b], None, found.ids[b]) for b in matches.spurious]
+    missed = [(true.labels[a], None, None, None, true.ids[a], None) for a in matches.missed]
+    return [*both, *spurious, *missed]
 
 
 def _write_matches(

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -48,16 +49,49 @@ def test_hits_and_misses_are_counted_by_image(labelled):
     assert evaluated(labelled, "v2", SECOND) == {"s0": (2, 0, 0), "s1": (0, 1, 1), "s2": (0, 0, 0)}
 
 
-def test_what_is_stored_is_what_fiftyone_stores_by_itself(labelled):
-    evaluated(labelled, "v0", SECOND)
-    dataset = labelled.dataset
-    objects = [f"{field}.detections.eval_v0{end}" for field in OBJECTS for end in ("", "_id", "_iou")]
-    ours = dataset.values(objects), dataset.load_evaluation_results("eval_v0").metrics()
-    dataset.delete_evaluation("eval_v0")
-    labelled.view_of(VAL).evaluate_detections(
+def crowded(seed):
+    """Boxes of two classes, drawn and predicted: some found, some missed, some doubled, some of the wrong class."""
+    rng = np.random.default_rng(seed)
+    drawn, found = [], []
+    for sample_id in VAL:
+        for x, y in rng.uniform(0, 400, (25, 2)):
+            label = ("cat", "dog")[int(rng.integers(2))]
+            drawn.append((sample_id, label, x, y, x + 60, y + 50))
+            for _ in range(int(rng.integers(3))):
+                left, top = np.array([x, y]) + rng.normal(0, 8, 2).clip(-20, 20)
+                guess = label if rng.random() < 0.8 else "dog"
+                found.append((sample_id, guess, max(left, 0), max(top, 0), left + 60, top + 50, rng.uniform(0.05, 1)))
+    return labels(*drawn), predictions(*found)
+
+
+def stored(dataset):
+    """What an evaluation left on the objects and in its results; overlaps to nine digits."""
+    objects = [f"{field}.detections.eval_v0{end}" for field in OBJECTS for end in ("", "_id")]
+    overlaps = [
+        [at and round(at, 9) for at in image or ()]
+        for field in OBJECTS
+        for image in dataset.values(f"{field}.detections.eval_v0_iou")
+    ]
+    counts = [dataset.values(f"eval_v0_{outcome}") for outcome in ("tp", "fp", "fn")]
+    results = dataset.load_evaluation_results("eval_v0")
+    rows = sorted(
+        zip(results.ytrue_ids, results.ypred_ids, results.ytrue, results.ypred, results.confs, strict=True), key=str
+    )
+    return dataset.values(objects), overlaps, counts, rows, results.metrics()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_stored_is_what_fiftyone_stores_by_itself(loop, seed):
+    drawn, found = crowded(seed)
+    loop.add_samples(SAMPLES, {name: f"/images/{name}.jpg" for name in IDS})
+    loop.show_labels("holdout", drawn, SAMPLES, VAL)
+    evaluated(loop, "v0", found)
+    ours = stored(loop.dataset)
+    loop.dataset.delete_evaluation("eval_v0")
+    loop.view_of(VAL).evaluate_detections(
         "predictions_v0", gt_field=Field.HUMAN_LABELS, eval_key="eval_v0", iou=0.5, progress=False
     )
-    assert ours == (dataset.values(objects), dataset.load_evaluation_results("eval_v0").metrics())
+    assert ours == stored(loop.dataset)
 
 
 def test_an_earlier_evaluation_still_works_after_a_later_one(labelled):
