@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,18 +12,19 @@ import psutil
 
 from labelloop.resources.runs import PARTITION_TAG, PROCESS_TAG
 from labelloop_tests.crashes.ground import Ground
+from labelloop_tests.crashes.strike import Kill, stop_at
 from labelloop_tests.elsewhere import still_there, wait_until
 
 
 class Daemon:
     """A daemon on a project, and what it started."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, ground: Ground, stops: Sequence[Kill] = ()) -> None:
+        environment = stop_at(ground.folder, stops, ground.environment) if stops else ground.environment
         command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-m", "labelloop.definitions"]
         with (ground.folder / "daemon.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, cwd=ground.folder, env=ground.environment, stdout=log, stderr=log, start_new_session=True
+                command, cwd=ground.folder, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         self._family: list[psutil.Process] = []
 

@@ -16,8 +16,9 @@ from labelloop.adapters import mongod
 from labelloop.adapters.cvat.push import task_key
 from labelloop.adapters.files import locks
 from labelloop.resources.runs import PARTITION_TAG
-from labelloop_tests.crashes.command import RUN, Kill, start
+from labelloop_tests.crashes.command import start
 from labelloop_tests.crashes.dump import plain_files
+from labelloop_tests.crashes.strike import RUN, Kill
 from labelloop_tests.worlds import SCENES, World, make_world
 
 PATIENCE = 300.0  # seconds; two busy cores are slow

@@ -9,10 +9,10 @@ import pytest
 
 from labelloop.adapters.files import atomic, locks
 from labelloop.adapters.processes import read_record
-from labelloop_tests.crashes.command import HELD, MONGOD, RECORDS, RUN, SANDBOX, Kill, gate
 from labelloop_tests.crashes.daemon import Daemon, kill_run, runs, wait_for
 from labelloop_tests.crashes.dump import plain_files
 from labelloop_tests.crashes.ground import PATIENCE, Ground, Row, make_two, table
+from labelloop_tests.crashes.strike import HELD, MONGOD, RECORDS, RUN, SANDBOX, Kill, gate
 from labelloop_tests.elsewhere import wait_until
 
 pytestmark = pytest.mark.slow
@@ -27,13 +27,25 @@ EVALUATE = "labelloop.assets.evaluate:show_evaluation"
 WRITE = "pathlib:Path.replace"  # the moment between a whole temporary file and its name
 
 
-def written(name: str) -> Kill:
-    return Kill(f"plain-file write, {name} is not renamed yet", RUN, WRITE, about=name)
+def not_renamed(name: str, victim: str = RUN) -> Kill:
+    return Kill(f"plain-file write, {name} is not renamed yet", victim, WRITE, about=name)
+
+
+# Where runs of a daemon stand still, so that it can be killed there.
+STOPS = (
+    not_renamed("reports/v1.json", HELD),
+    Kill(
+        "FiftyOne write, predictions are there and no failure is tagged",
+        HELD,
+        f"{SHOWN}.replace_tag",
+        about="high_fn:v1",
+    ),
+)
 
 
 PLAN = {
     ("prepare_pool", ""): [
-        [written("samples.parquet")],
+        [not_renamed("samples.parquet")],
         [Kill("FiftyOne write, half of the split tags are set", RUN, f"{SHOWN}.replace_tag", 3)],
         [Kill("FiftyOne write, the map is about to be shown", MONGOD, f"{SHOWN}.show_map")],
     ],
@@ -44,7 +56,7 @@ PLAN = {
         [
             Kill("upload, images are on their way", SANDBOX, f"{UPLOAD}.upload", 2),
             Kill("upload, the last task is looked at once more", MONGOD, f"{PUSH}:_verified", 4),
-            written("v0.json"),
+            not_renamed("v0.json"),
         ],
         [Kill("FiftyOne write, tags are set and the view is not", RUN, f"{SHOWN}.save_view")],
         [Kill("FiftyOne write, the batch is half shown", MONGOD, f"{SHOWN}.replace_tag", after=True)],
@@ -55,22 +67,26 @@ PLAN = {
     ],
     ("take_holdout", ""): [
         [Kill("pull, one task is read", RUN, PULL, 2)],
-        [Kill("pull, two tasks are read", SANDBOX, PULL, 3), written("holdout.json")],
+        [Kill("pull, two tasks are read", SANDBOX, PULL, 3), not_renamed("holdout.json")],
         [Kill("FiftyOne write, the boxes are there and the tags are not", RUN, f"{SHOWN}.replace_tag")],
     ],
     ("label_loop", "v0"): [
         [Kill("pull, one task is read", RUN, PULL, 2)],
-        [Kill("pull, one task is read", MONGOD, PULL, 2), written("labels/v0.json")],
+        [Kill("pull, one task is read", MONGOD, PULL, 2), not_renamed("labels/v0.json")],
         [Kill("FiftyOne write, the boxes are there and the tags are not", MONGOD, f"{SHOWN}.replace_tag")],
         [
             Kill("training, before the first epoch", SANDBOX, TRAIN),
             Kill("training, before the first epoch", MONGOD, TRAIN),
             Kill("training, the first epoch is done and not saved", RUN, EPOCH, after=True),
         ],
-        [written("card.json")],
-        [Kill("FiftyOne write, predictions are there and not matched", RUN, EVALUATE)],
+        [not_renamed("card.json")],
+        [
+            not_renamed("card.json", MONGOD),
+            not_renamed("reports/v0.json", SANDBOX),
+            Kill("FiftyOne write, predictions are there and not matched", RUN, EVALUATE),
+        ],
         [Kill("FiftyOne write, the evaluation is about to be shown", MONGOD, EVALUATE)],
-        [written("selections/v1.json")],
+        [not_renamed("selections/v1.json")],
     ],
 }  # fmt: skip
 
@@ -120,11 +136,20 @@ def test_a_daemon_that_is_killed_is_followed_by_another_and_nothing_is_done_twic
             lambda: [path for path in home.root.glob("models/*/run/weights/last.pt") if path.stat().st_size], PATIENCE
         )
         kill_run(ground, "label_loop", "v1")
-        daemons.append(Daemon(ground))
+        daemons.append(Daemon(ground, STOPS))
+        told = len(ground.rows)
+        for stop in STOPS:
+            wait_until(gate(ground.folder).exists, PATIENCE)
+            daemons[-1].kill()
+            ground.rows.append(_of_daemon(f"label_loop v1: {stop.what}", ground, "label_loop", "v1"))
+            daemons.append(Daemon(ground))
+            gate(ground.folder).unlink()
         wait_for(ground, "label_loop", "v1", PATIENCE)
-        ground.rows.append(_of_daemon("label_loop v1: training, an epoch is saved", ground, "label_loop", "v1", "run"))
+        training = _of_daemon("label_loop v1: training, an epoch is saved", ground, "label_loop", "v1", "run")
+        ground.rows.insert(told, training)
     finally:
         sandbox.resume()
+        gate(ground.folder).unlink(missing_ok=True)
         for daemon in daemons:
             daemon.clear()
     assert runs(ground, "next_batch", "v1") == ["SUCCESS"]
