@@ -9,6 +9,7 @@ from labelloop.checks import (
     val_was_looked_at_for_every_class,
 )
 from labelloop.jobs import JOBS
+from labelloop.resources.compute import ComputeResource
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
@@ -27,6 +28,7 @@ defs = dg.Definitions(
         "dataset": DatasetResource(),
         "cvat": CvatResource(),
         "detector": DetectorResource(),
+        "compute": ComputeResource(),
     },
     # One process for a run: a process per step would import torch and fiftyone again for each.
     executor=dg.in_process_executor,

@@ -14,6 +14,7 @@ from labelloop.adapters import sandbox_server
 from labelloop.adapters.cvat.projects import find_project
 from labelloop.adapters.files.home import Home
 from labelloop.definitions import defs
+from labelloop.resources.compute import ComputeResource
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
@@ -77,6 +78,7 @@ class World:
             "dataset": DatasetResource(),
             "cvat": self.cvat,
             "detector": self.detector,
+            "compute": ComputeResource(),
         }
         # As a tag, the way the terminal gives it: the partition need not be registered.
         tags = {**(own or {}), **({"dagster/partition": iteration} if iteration else {})}

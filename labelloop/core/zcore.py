@@ -8,39 +8,38 @@ Scores are summed as whole numbers of 2^-40, so that a sum of draws is the same 
 number of parts. Ties go to the lower image in an order that follows from the images' vectors, not from their rows.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from labelloop.core import zcore_compiled
-from labelloop.core.errors import LabelError
+from labelloop.core.engine import Engine, Threads
 from labelloop.core.zcore_compiled import CompiledPool
-from labelloop.core.zcore_draws import Draws, Spread, by_tile, counter_draws, mixed, numpy_draws
+from labelloop.core.zcore_draws import Draws, Spread, counter_draws, numpy_draws
 from labelloop.core.zcore_index import PoolIndex
+from labelloop.core.zcore_ready import kernels_ready, score_anywhere
+from labelloop.core.zcore_rows import PoolRows
 from labelloop.core.zcore_rules import ONE, Redundancy, Sums, score_draws
+from labelloop.core.zcore_run import Execution, Kept, Order, tile_by_tile
 
 Progress = Callable[[int, int], None]
 
-_BLOCK = 1000  # draws of one piece of work
-_SPAN = 100  # pieces whose draws are put in order together
 _THREADS_FROM = 20_000  # images from which numpy works long enough in a thread to leave room for another
 
 
 def zcore_scores(  # noqa: PLR0913  the parameters of the method, by its names
     embeddings: ArrayLike, *, n_sample: int = 10_000, sample_dim: int = 2, redund_nn: int = 100, redund_exp: float = 4,
     eps: float = 0.0, seed: int = 0, stream: Literal["counter", "numpy"] = "counter", threads: int | None = None,
-    on_progress: Progress | None = None,
+    on_progress: Progress | None = None, rows: NDArray[np.intp] | None = None, execution: Execution = Execution(),  # noqa: B008
 ) -> NDArray[np.float32]:  # fmt: skip
     """Score every row by coverage and redundancy.
 
     Args:
-        embeddings: (N, D).
+        embeddings: (M, D); one that is memory-mapped is not read as a whole.
         n_sample: Number of random points.
         sample_dim: Dimensions each point is drawn in.
         redund_nn: Neighbours that share a penalty.
@@ -52,6 +51,8 @@ def zcore_scores(  # noqa: PLR0913  the parameters of the method, by its names
             scores of the published loops after `np.random.seed(seed)`.
         threads: Points scored at once; None: as many as pay. The scores are the same.
         on_progress: Called with points done and points in all, now and then; what it raises ends the work.
+        rows: (N,) of the embeddings that are scored; None: all.
+        execution: Where, in how much memory, and from where on. The scores are the same.
 
     Returns:
         (N,) float32, the best image 1, the worst 0; all 0 where nothing tells them apart.
@@ -59,132 +60,84 @@ def zcore_scores(  # noqa: PLR0913  the parameters of the method, by its names
     Raises:
         LabelError: If an embedding holds NaN or infinity; names the rows.
     """
-    rows = _checked(np.asarray(embeddings))
-    order = _canonical(rows) if stream == "counter" else np.arange(len(rows))
-    columns = _columns(rows, order, keep_all=stream == "numpy")
-    if not columns.size:
-        if on_progress:
-            on_progress(n_sample, n_sample)
-        return np.zeros(len(rows), dtype=np.float32)
-    size, redundancy = min(sample_dim, len(columns)), Redundancy(min(redund_nn, len(rows) - 1), redund_exp, eps)
-    plan = _plan(columns, redundancy, n_sample, size, threads)
-    start, draw = _stream(stream, seed, n_sample, plan.spread, size, len(rows))
-    sums = np.zeros(len(rows), dtype=np.int64)
-    done = 0
-    for part, count in _parts(plan, draw, n_sample):
-        if on_progress:
-            on_progress(done, n_sample)
-        sums += part
-        done += count
-    if on_progress:
-        on_progress(n_sample, n_sample)
-    scores = np.empty(len(rows))
-    scores[order] = start + sums / ONE
+    pool = PoolRows.read(np.asarray(embeddings), rows, as_given=stream == "numpy")
+    tell = on_progress or _untold
+    if not len(pool.kept):
+        tell(n_sample, n_sample)
+        return np.zeros(len(pool), dtype=np.float32)
+    size, redundancy = min(sample_dim, len(pool.kept)), Redundancy(min(redund_nn, len(pool) - 1), redund_exp, eps)
+    given = replace(execution, engine=Threads(threads)) if threads else execution
+    plan = _plan(pool, redundancy, n_sample, size, given)
+    start, draw = _stream(stream, seed, n_sample, plan.spread, size, len(pool))
+    sums = _summed(plan, Order(draw, n_sample, plan.tile), execution, tell)
+    scores = np.empty(len(pool))
+    scores[pool.places] = start + sums / ONE
     return _normalised(scores)
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """How draws are scored, and by how many threads."""
+    """How draws are scored, by whom, and the large arrays that are read for it, tile by tile where there is one."""
 
     spread: Spread
     score: Callable[[Draws], Sums]
-    workers: int
-    tiled: bool
+    engine: Engine
+    arrays: tuple[NDArray, ...]
+    tile: int
 
 
-def _plan(columns: NDArray, redundancy: Redundancy, n_sample: int, size: int, threads: int | None) -> _Plan:
+def _plan(pool: PoolRows, redundancy: Redundancy, draws: int, size: int, execution: Execution) -> _Plan:
     """By numpy, or compiled where that pays: the sums are the same to the last bit."""
-    all_threads = threads or os.cpu_count() or 1
-    workers = all_threads if threads or columns.shape[1] >= _THREADS_FROM else 1
-    if zcore_compiled.pays(columns, redundancy, n_sample, workers):
-        pool = CompiledPool.build(columns, all_threads)
-        return _Plan(pool.spread, partial(pool.score, redundancy=redundancy), all_threads, tiled=True)
-    index = PoolIndex.build(
-        columns, neighbours=redundancy.neighbours + 1, uses=n_sample * size / len(columns), threads=workers
-    )
-    return _Plan(Spread.of(columns), partial(score_draws, index, redundancy=redundancy), workers, tiled=False)
+    tile = execution.tile_of(pool)
+    make = execution.make if tile else np.empty
+    columns = pool.columns(make)
+    everybody = execution.engine or Threads.all()
+    few = everybody if execution.engine or len(pool) >= _THREADS_FROM else Threads(1)
+    if zcore_compiled.pays(columns, redundancy, draws, few.workers) and kernels_ready(columns.dtype, execution.log):
+        compiled = CompiledPool.build(columns, Threads.all().workers if everybody.far else everybody.workers, make)
+        score = partial(score_anywhere, compiled, redundancy)
+        return _Plan(compiled.spread, score, everybody, (columns, compiled.orders), tile)
+    # Where memory is short nothing is sorted: numpy needs the order of each dimension in memory.
+    uses = 0.0 if tile else draws * size / len(columns)
+    index = PoolIndex.build(columns, neighbours=redundancy.neighbours + 1, uses=uses, threads=few.workers)
+    return _Plan(Spread.of(columns), partial(score_draws, index, redundancy=redundancy), few, (columns,), tile)
 
 
-def _parts(plan: _Plan, draw: Callable[[range], Draws], n_sample: int) -> Iterator[tuple[Sums, int]]:
-    """Sums of each block of draws, in order, and how many draws it holds."""
-    blocks = [range(first, min(first + _BLOCK, n_sample)) for first in range(0, n_sample, _BLOCK)]
-    if plan.tiled:
-        draw = _tiled(draw, n_sample)
-    if plan.workers == 1:
-        for block in blocks:
-            yield plan.score(draw(block)), len(block)
-        return
-    pool = ThreadPoolExecutor(plan.workers)
-    try:
-        # As many blocks at a time as there are workers: each holds a number for every image.
-        for first in range(0, len(blocks), plan.workers):
-            running = [
-                (pool.submit(plan.score, draw(block)), len(block)) for block in blocks[first : first + plan.workers]
-            ]
-            yield from ((future.result(), count) for future, count in running)
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _summed(plan: _Plan, order: Order, execution: Execution, tell: Progress) -> Sums:
+    """Sums of all draws, on top of those that an earlier process left."""
+    images, kept = plan.arrays[0].shape[1], execution.kept
+    done, sums = 0, np.zeros(images, dtype=np.int64)
+    if kept is not None and kept.order == order.name and len(kept.sums) == images:
+        done, sums = kept.done, kept.sums.copy()
+    tell(done, order.count)
+    pieces = order.pieces(done, far=plan.engine.far)
+    if plan.tile:
+        pieces = tile_by_tile(pieces, plan.tile, *plan.arrays)
+    for part, count in plan.engine.over(partial(_counted, plan.score), pieces):
+        sums += part
+        done += count
+        if execution.keep:
+            execution.keep(Kept(order.name, done, sums))
+        tell(done, order.count)
+    return sums
 
 
-def _tiled(draw: Callable[[range], Draws], n_sample: int) -> Callable[[range], Draws]:
-    """The same draws block by block, but in an order in which neighbouring ones look at the same dimensions."""
-    length = _BLOCK * _SPAN
+def _untold(_done: int, _total: int) -> None:
+    """Nobody wants to know."""
 
-    @lru_cache(maxsize=1)
-    def span(first: int) -> Draws:
-        return by_tile(draw(range(first, min(first + length, n_sample))))
 
-    def part(block: range) -> Draws:
-        first = block.start - block.start % length
-        return tuple(values[block.start - first : block.stop - first] for values in span(first))  # type: ignore[return-value]
-
-    return part
+def _counted(score: Callable[[Draws], Sums], draws: Draws) -> tuple[Sums, int]:
+    return score(draws), len(draws[0])
 
 
 def _stream(
-    name: str, seed: int, n_sample: int, spread: Spread, size: int, rows: int
+    name: str, seed: int, n_sample: int, spread: Spread, size: int, images: int
 ) -> tuple[NDArray[np.float64], Callable[[range], Draws]]:
     """Scores to start from, and what gives a range of draws."""
     if name == "counter":
-        return np.zeros(rows), lambda block: counter_draws(seed, block, spread, size)
-    start, (dims, points) = numpy_draws(seed, n_sample, spread, size, rows)
+        return np.zeros(images), lambda block: counter_draws(seed, block, spread, size)
+    start, (dims, points) = numpy_draws(seed, n_sample, spread, size, images)
     return start, lambda block: (dims[block.start : block.stop], points[block.start : block.stop])
-
-
-def _checked(rows: NDArray) -> NDArray:
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1)) if rows.size else np.zeros(0, dtype=int)
-    if len(bad):
-        named = ", ".join(map(str, bad[:10])) + (", …" if len(bad) > 10 else "")
-        raise LabelError(f"{len(bad)} embeddings hold NaN or infinity: rows {named}", "Compute the embeddings again.")
-    return rows if rows.dtype == np.float64 else rows.astype(np.float32, copy=False)
-
-
-def _canonical(rows: NDArray) -> NDArray[np.intp]:
-    """An order of the rows that follows from what is in them; equal rows stay in the order they came in."""
-    if not rows.size:
-        return np.arange(len(rows))
-    weights = mixed(np.arange(1, rows.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
-    keys = np.empty(len(rows), dtype=np.uint64)
-    bits = np.uint64 if rows.dtype == np.float64 else np.uint32
-    for first in range(0, len(rows), _BLOCK):
-        block = np.ascontiguousarray(rows[first : first + _BLOCK]) + rows.dtype.type(0)  # -0.0 becomes 0.0
-        keys[first : first + _BLOCK] = (block.view(bits).astype(np.uint64) * weights).sum(axis=1)
-    return np.argsort(keys, kind="stable")
-
-
-def _columns(rows: NDArray, order: NDArray[np.intp], *, keep_all: bool) -> NDArray:
-    """One row for each dimension, contiguous because every point reads whole dimensions; constant ones left out."""
-    if not rows.size:
-        return np.zeros((0, len(rows)), dtype=rows.dtype)
-    varying = rows.min(axis=0) < rows.max(axis=0)
-    if not varying.any():
-        return np.zeros((0, len(rows)), dtype=rows.dtype)
-    kept = np.flatnonzero(varying | keep_all)
-    columns = np.empty((len(kept), len(rows)), dtype=rows.dtype)
-    for first in range(0, len(rows), _BLOCK):
-        columns[:, first : first + _BLOCK] = rows[order[first : first + _BLOCK]][:, kept].T
-    return columns
 
 
 def _normalised(scores: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -10,21 +10,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from labelloop.core.paging import let_go
 from labelloop.core.zcore_draws import Draws, Spread
-from labelloop.core.zcore_index import MARK
-from labelloop.core.zcore_jit import is_compiled
+from labelloop.core.zcore_index import MARK, PoolIndex
+from labelloop.core.zcore_jit import owed, were_compiled
+from labelloop.core.zcore_rows import Make
 from labelloop.core.zcore_rules import Redundancy, Sums
 
 _SCAN_TO = 3000  # images up to which a scan is quicker than a window, as measured
 _EXPONENTS = range(1, 65)  # those that are multiplied out; numpy and compilers differ in the last bit of other powers
+_TOGETHER = 8  # dimensions that are sorted at a time
 
-# Seconds, as measured: what a draw takes by numpy, what an image adds to that, what it takes to sort a value, and what
-# numpy has to take before the kernels are compiled, or only loaded; half of either is for a slower machine.
-_DRAW, _IMAGE, _VALUE, _COLD, _WARM = 20e-6, 6e-9, 25e-9, 25.0, 2.0
+# Seconds, as measured: what a draw takes by numpy more than compiled, what an image adds to that, what it takes to sort
+# a value; what has to be saved before kernels are compiled (12 s), or only loaded (0.8 s), some for slower machines.
+_DRAW, _IMAGE, _VALUE, _COLD, _WARM = 20e-6, 6e-9, 25e-9, 15.0, 2.0
 
 
 def pays(columns: NDArray, redundancy: Redundancy, draws: int, workers: int) -> bool:
     """Whether compiled kernels save more time than it takes to have them.
+
+    A pool is scored again and again. What kernels would have saved each time is added up, and they are compiled once
+    the sum is what a compile takes: never more than twice the time is lost that one who knows the future would lose.
+    Where they would not even save what it takes to load them, nothing is added.
 
     Args:
         columns: (d, N).
@@ -35,7 +42,9 @@ def pays(columns: NDArray, redundancy: Redundancy, draws: int, workers: int) -> 
     if redundancy.exponent not in _EXPONENTS:
         return False
     saved = (draws * (_DRAW + _IMAGE * columns.shape[1]) - _VALUE * columns.size) / workers
-    return saved >= _COLD or (saved >= _WARM and columns.dtype == np.float32 and is_compiled("zcore_kernels", "score"))
+    if saved < _WARM:
+        return False
+    return were_compiled(columns.dtype) or owed(columns.dtype, saved) >= _COLD
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +65,31 @@ class CompiledPool:
     spread: Spread
 
     @classmethod
-    def build(cls, columns: NDArray, threads: int) -> "CompiledPool":
-        """Sort the rows of `columns` (d, N) unless they are short."""
-        if columns.shape[1] <= _SCAN_TO:
-            return cls(columns, np.empty((len(columns), 0), dtype=np.uint32), columns[:, :0].copy(), Spread.of(columns))
-        orders = _sorted(columns, threads)
-        marks = _at(columns, orders[:, ::MARK])
-        middle = _at(columns, orders[:, (columns.shape[1] - 1) // 2 : columns.shape[1] // 2 + 1]).mean(axis=1)
-        ends = _at(columns, orders[:, [0, -1]])
-        spread = Spread(*(values.astype(np.float64) for values in (ends[:, 0], middle, ends[:, 1])))
-        return cls(columns, orders, marks, spread)
+    def build(
+        cls, columns: NDArray, threads: int, make: Make = np.empty, *, scan_to: int | None = None
+    ) -> "CompiledPool":
+        """Sort the rows of `columns` (d, N) into an array of `make`, unless at most `scan_to` are scanned."""
+        dimensions, images = columns.shape
+        if images <= (_SCAN_TO if scan_to is None else scan_to):
+            return cls(columns, np.empty((dimensions, 0), dtype=np.uint32), columns[:, :0].copy(), Spread.of(columns))
+        orders, marks = make(columns.shape, np.uint32), np.empty((dimensions, -(-images // MARK)), dtype=columns.dtype)
+        # Least, the two in the middle, greatest.
+        places = [0, (images - 1) // 2, images // 2, images - 1]
+        known = np.empty((dimensions, len(places)), dtype=columns.dtype)
+
+        def sort(first: int) -> None:
+            dims = range(first, min(first + _TOGETHER, dimensions))
+            _sort(columns, orders, dims)
+            for dim in dims:
+                marks[dim] = columns[dim][orders[dim, ::MARK]]
+                known[dim] = columns[dim][orders[dim][places]]
+            let_go(columns[dims[0] : dims[-1] + 1])
+            let_go(orders[dims[0] : dims[-1] + 1])
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(sort, range(0, dimensions, _TOGETHER)))
+        spread = (known[:, 0], known[:, 1:3].mean(axis=1), known[:, 3])
+        return cls(columns, orders, marks, Spread(*(values.astype(np.float64) for values in spread)))
 
     def score(self, draws: Draws, redundancy: Redundancy) -> Sums:
         """What some draws add to each image, (N,) in units of 1 / `ONE`; other threads run meanwhile."""
@@ -76,27 +100,30 @@ class CompiledPool:
         spare, sums = np.empty(images), np.zeros(images, dtype=np.int64)
         room = Room(np.empty(images, np.uint32), np.empty(images, self.columns.dtype), spare, spare.view(np.int64))
         rule = Rule(redundancy.neighbours + 1, int(redundancy.exponent), float(redundancy.eps))
-        score(Pool(self.columns, self.orders, self.marks), rule, room, *draws, sums)
+        pool = Pool(_read_only(self.columns), _read_only(self.orders), _read_only(self.marks))
+        dims, points = np.require(draws[0], requirements=["C", "W"]), np.require(draws[1], requirements=["C", "W"])
+        score(pool, rule, room, dims, points, sums)
         return sums
 
-
-def _sorted(columns: NDArray, threads: int) -> NDArray[np.uint32]:
-    orders = np.empty(columns.shape, dtype=np.uint32)
-
-    def sort(dims: Sequence[int]) -> None:
-        from labelloop.core.zcore_kernels_order import sort_dimensions
-
-        if columns.dtype == np.float32:
-            sort_dimensions(columns[dims[0] : dims[-1] + 1].view(np.uint32), orders[dims[0] : dims[-1] + 1])
-            return
-        for dim in dims:
-            orders[dim] = np.argsort(columns[dim], kind="stable")
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(sort, [range(first, min(first + 8, len(columns))) for first in range(0, len(columns), 8)]))
-    return orders
+    def by_numpy(self, redundancy: Redundancy) -> PoolIndex:
+        """The same for `score_draws`, where the kernels of this pool cannot be had."""
+        orders = self.orders if self.orders.shape[1] else None
+        return PoolIndex.of(self.columns, orders, self.marks, neighbours=redundancy.neighbours + 1)
 
 
-def _at(columns: NDArray, images: NDArray[np.uint32]) -> NDArray:
-    """Values of some images in each dimension, (d, some)."""
-    return np.stack([column[own] for column, own in zip(columns, images, strict=True)])
+def _sort(columns: NDArray, orders: NDArray[np.uint32], dims: Sequence[int]) -> None:
+    from labelloop.core.zcore_kernels_order import sort_dimensions
+
+    if columns.dtype == np.float32:
+        some = slice(dims[0], dims[-1] + 1)
+        sort_dimensions(columns[some].view(np.ndarray).view(np.uint32), orders[some].view(np.ndarray))
+        return
+    for dim in dims:
+        orders[dim] = np.argsort(columns[dim], kind="stable")
+
+
+def _read_only(array: NDArray) -> NDArray:
+    """A view that kernels are compiled for: other processes and files give no other."""
+    view = array.view(np.ndarray)
+    view.flags.writeable = False
+    return view

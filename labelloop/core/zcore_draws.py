@@ -24,7 +24,8 @@ class Spread:
     @classmethod
     def of(cls, columns: NDArray) -> "Spread":
         """Spread of the rows of `columns` (d, N); the median in their own precision, as the tutorial has it."""
-        return cls(*(np.asarray(f(columns, axis=1), dtype=np.float64) for f in (np.min, np.median, np.max)))
+        # Row by row: numpy copies what it finds the median of.
+        return cls(*(np.array([f(each) for each in columns], dtype=np.float64) for f in (np.min, np.median, np.max)))
 
 
 def counter_draws(seed: int, draws: range, spread: Spread, size: int) -> Draws:
@@ -61,12 +62,21 @@ def numpy_draws(seed: int, count: int, spread: Spread, size: int, rows: int) -> 
     return start, (dims, points)
 
 
-def by_tile(draws: Draws) -> Draws:
-    """The same draws in an order in which those that follow each other look at the same few dimensions."""
-    dims, points = draws
-    pair = dims[:, :2] if dims.shape[1] > 1 else np.repeat(dims, 2, axis=1)
-    order = np.lexsort([pair[:, 1], pair[:, 0], pair[:, 1] // _TILE, pair[:, 0] // _TILE])
-    return dims[order], points[order]
+def by_tile(draws: Draws, tile: int = 0) -> Draws:
+    """The same draws in an order in which those that follow each other look at the same few dimensions.
+
+    Args:
+        draws: In any order.
+        tile: Dimensions that are in memory at a time, so that two such parts of all dimensions are done with before
+            one of them is left; 0: all are.
+    """
+    low, high = draws[0].min(axis=1), draws[0].max(axis=1)
+    keys = [high, low, high // _TILE, low // _TILE]
+    if tile:
+        outer = low // tile
+        keys += [np.where(outer % 2, -(high // tile), high // tile), outer]  # back and forth: one of two parts stays
+    order = np.lexsort(keys)
+    return draws[0][order], draws[1][order]
 
 
 def _uniform(seed: int, draws: range, columns: int) -> NDArray[np.float64]:

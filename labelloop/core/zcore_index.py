@@ -29,14 +29,14 @@ class PoolIndex:
 
     Attributes:
         columns: (d, N), float32 or float64; distances are computed in this precision.
-        orders: (d, N) int32, the images of each dimension from least to greatest; None: scan.
+        orders: (d, N), the images of each dimension from least to greatest; None: scan.
         marks: (d, N / 32), every 32nd value in that order: where a value belongs is looked up here.
         few: (d, N / stride), every stride-th image.
         stride: See `few`.
     """
 
     columns: NDArray
-    orders: NDArray[np.int32] | None
+    orders: NDArray[np.integer] | None
     marks: NDArray
     few: NDArray
     stride: int
@@ -44,14 +44,20 @@ class PoolIndex:
     @classmethod
     def build(cls, columns: NDArray, *, neighbours: int, uses: float, threads: int) -> "PoolIndex":
         """Index for draws that look at each dimension about `uses` times and want so many neighbours."""
-        stride = max(8, neighbours // _EXPECTED)
-        few = np.ascontiguousarray(columns[:, ::stride])
         pays = columns.shape[1] >= _WINDOWS_FROM and uses >= _USES and neighbours < columns.shape[1] // 8
         if not pays:
-            return cls(columns, None, few[:, :0], few, stride)
+            return cls.of(columns, None, columns[:, :0], neighbours=neighbours)
         orders = _sorted(columns, threads)
         marks = np.take_along_axis(columns, orders[:, ::MARK], axis=1)
-        return cls(columns, orders, marks, few, stride)
+        return cls.of(columns, orders, marks, neighbours=neighbours)
+
+    @classmethod
+    def of(
+        cls, columns: NDArray, orders: NDArray[np.integer] | None, marks: NDArray, *, neighbours: int
+    ) -> "PoolIndex":
+        """Index of images that are sorted already, or are to be scanned."""
+        stride = max(8, neighbours // _EXPECTED)
+        return cls(columns, orders, marks, np.ascontiguousarray(columns[:, ::stride]), stride)
 
     def nearest(self, dims: Dims, point: NDArray[np.float64]) -> int:
         """The image nearest to a point in some dimensions; the lowest of those equally near."""

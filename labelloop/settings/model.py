@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from labelloop.settings.batch import BatchSettings
+from labelloop.settings.compute import ComputeSettings
 from labelloop.settings.embedding import EmbeddingSettings, ZcoreSettings
 from labelloop.settings.labels import MOST_CHARACTERS, LabelSettings
 from labelloop.settings.learning import CheckSettings, EvaluateSettings, MineSettings, StopSettings, TrainSettings
@@ -216,6 +217,7 @@ class Settings(Section):
     splits: SplitSettings = SplitSettings()
     embeddings: EmbeddingSettings = EmbeddingSettings()
     zcore: ZcoreSettings = ZcoreSettings()
+    compute: ComputeSettings = ComputeSettings()
     batch: BatchSettings = BatchSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from labelloop.core import zcore, zcore_index, zcore_rules
+from labelloop.core import zcore_index, zcore_rules, zcore_run
 from labelloop.core.errors import LabelError
-from labelloop.core.zcore import _canonical, _columns, zcore_scores
+from labelloop.core.zcore import zcore_scores
 from labelloop.core.zcore_draws import Spread, counter_draws, numpy_draws
 from labelloop.core.zcore_index import PoolIndex
+from labelloop.core.zcore_rows import PoolRows
 from labelloop.core.zcore_rules import ONE, Redundancy, _nearest, score_draws
 from labelloop_tests.core.builders import unit_rows
 
@@ -25,8 +26,8 @@ def windows(monkeypatch):
 
 def plain_loop(rows, *, n_sample, sample_dim, seed, redund_nn, redund_exp, eps=0.0):
     """The algorithm of arXiv 2411.15349 word by word, with a full sort: what the quick one must equal."""
-    order = _canonical(rows)
-    columns = _columns(rows, order, keep_all=False)
+    pool = PoolRows.read(rows, None, as_given=False)
+    order, columns = pool.places, pool.columns()
     embeddings, scores = columns.T, np.zeros(len(rows))
     draws = counter_draws(seed, range(n_sample), Spread.of(columns), min(sample_dim, len(columns)))
     for dim, point in zip(*draws, strict=True):
@@ -165,7 +166,7 @@ def test_the_stream_of_numpy_has_an_answer_where_dimensions_are_constant():
 def test_threads_and_the_size_of_their_work_do_not_matter(windows, threads, stream, monkeypatch):
     rows = unit_rows(600, 8)
     alone = score(rows, n_sample=300, threads=1, stream=stream)
-    monkeypatch.setattr(zcore, "_BLOCK", 37)
+    monkeypatch.setattr(zcore_run, "_BLOCK", 37)
     np.testing.assert_array_equal(score(rows, n_sample=300, threads=threads, stream=stream), alone)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelloop.core import zcore, zcore_compiled, zcore_jit
+from labelloop.core import zcore_compiled, zcore_jit, zcore_run
 from labelloop.core.zcore import zcore_scores
 from labelloop.core.zcore_compiled import CompiledPool, pays
 from labelloop.core.zcore_draws import Spread, by_tile, counter_draws
@@ -86,8 +86,8 @@ def test_kernels_give_the_sums_of_numpy_in_larger_pools(images, name):
     "name", ["large", "half are copies", "constant dimensions", pytest.param("float64", marks=pytest.mark.slow)]
 )
 def test_scores_are_those_of_numpy_for_any_number_of_threads(name, stream, threads, monkeypatch):
-    monkeypatch.setattr(zcore, "_BLOCK", 37)
-    monkeypatch.setattr(zcore, "_SPAN", 3)
+    monkeypatch.setattr(zcore_run, "_BLOCK", 37)
+    monkeypatch.setattr(zcore_run, "_SPAN", 111)
     settings = {"n_sample": 500, "redund_nn": 10, "stream": stream, "threads": threads}
     found = zcore_scores(DATA[name], **settings)
     monkeypatch.setattr(zcore_compiled, "pays", lambda columns, redundancy, draws, workers: False)
@@ -130,6 +130,14 @@ def test_neighbouring_draws_look_at_the_same_dimensions():
     assert sorted(map(tuple, np.hstack([dims, points]))) == sorted(map(tuple, np.hstack([tiled, moved])))
 
 
+@pytest.fixture
+def kept_nowhere_else(tmp_path, monkeypatch):
+    """A cache of its own."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
 # -- where it pays ---------------------------------------------------------------------------------------------------
 
 
@@ -148,20 +156,27 @@ def test_neighbouring_draws_look_at_the_same_dimensions():
         (1_000_000, 100_000, 8, False, True),
     ],
 )
-def test_nobody_pays_a_compile_that_is_not_earned(images, draws, workers, there, worth, monkeypatch):
-    monkeypatch.setattr(zcore_compiled, "is_compiled", lambda module, name: there)
+def test_nobody_pays_a_compile_that_is_not_earned(images, draws, workers, there, worth, monkeypatch, kept_nowhere_else):
+    monkeypatch.setattr(zcore_compiled, "were_compiled", lambda kind: there)
     columns = np.broadcast_to(np.float32(0), (512, images))
     assert pays(columns, Redundancy(100, 4), draws, workers) is worth
 
 
-def test_kernels_of_another_precision_are_another_compile(monkeypatch):
-    monkeypatch.setattr(zcore_compiled, "is_compiled", lambda module, name: True)
+def test_a_compile_is_earned_by_several_jobs_together(kept_nowhere_else):
+    """Each would have been quicker by about five seconds; those that would not even earn the loading do not count."""
+    large, small = (np.broadcast_to(np.float32(0), (512, images)) for images in (100_000, 1000))
+    assert not any(pays(small, Redundancy(100, 4), 10_000, 1) for _ in range(100))
+    assert [pays(large, Redundancy(100, 4), 10_000, 1) for _ in range(4)] == [False, False, False, True]
+
+
+def test_kernels_of_another_precision_are_another_compile(kept_nowhere_else):
+    zcore_jit.note_compiled(np.dtype(np.float32))
     columns = np.zeros((2, 10_000), dtype=np.float64)
     assert pays(columns.astype(np.float32), Redundancy(100, 4), 100_000, 1)
     assert not pays(columns, Redundancy(100, 4), 100_000, 1)
 
 
-def test_powers_that_are_not_multiplied_out_stay_with_numpy():
+def test_powers_that_are_not_multiplied_out_stay_with_numpy(kept_nowhere_else):
     columns = np.broadcast_to(np.float32(0), (512, 1_000_000))
     assert pays(columns, Redundancy(100, 4.0), 1_000_000, 1)
     assert not pays(columns, Redundancy(100, 4.5), 1_000_000, 1)
@@ -171,7 +186,6 @@ def test_powers_that_are_not_multiplied_out_stay_with_numpy():
 SMALL_KERNEL = """
 from pathlib import Path
 import sys
-from labelloop.core.zcore_jit import is_compiled
 from labelloop.core.zcore_kernels_search import below
 import numpy as np
 assert below(np.arange(4.0), 2.5) == 3
@@ -191,9 +205,7 @@ def test_what_is_compiled_is_kept_beside_no_code(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     code = Path(zcore_jit.__file__).parent
     before = set(code.rglob("*.nb*"))
-    assert not zcore_jit.is_compiled("zcore_kernels_search", "below")
     assert kernel_in_new_process() == 0
-    assert zcore_jit.is_compiled("zcore_kernels_search", "below")
     assert kernel_in_new_process() == 1
     assert set(code.rglob("*.nb*")) == before
     assert [path.parent.name for path in tmp_path.iterdir() if path.name == "labelloop"] == [tmp_path.name]
@@ -205,5 +217,6 @@ def test_where_nothing_can_be_kept_each_process_compiles_for_itself(tmp_path, mo
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     assert zcore_jit.cache_folder() is None
-    assert not zcore_jit.is_compiled("zcore_kernels_search", "below")
+    assert not zcore_jit.were_compiled(np.dtype(np.float32))
+    assert zcore_jit.owed(np.dtype(np.float32), 3.0) == 3.0
     assert kernel_in_new_process() == 0

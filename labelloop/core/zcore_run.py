@@ -1,0 +1,112 @@
+"""How ZCore is computed, none of which changes a score: by whom, in what order, in how much memory, from where on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from logging import getLogger
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelloop.core.engine import Engine
+from labelloop.core.paging import fetch, let_go
+from labelloop.core.zcore_draws import Draws, by_tile
+from labelloop.core.zcore_rows import Make, PoolRows
+from labelloop.core.zcore_rules import Sums
+
+_log = getLogger(__name__).warning
+_BLOCK = 1000  # draws of one piece of work
+_FAR = 10  # as many blocks in a piece that is sent away, for the answer holds a number for every image
+_SPAN = 100_000  # draws that are put in order together
+_OWN = 300 << 20  # bytes of the process itself
+_IMAGE = 100  # bytes for each image besides its values, and as many again for two workers
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What the first draws of an order add up to; the rest may be added by another process.
+
+    Attributes:
+        order: Names the order.
+        done: How many draws.
+        sums: (N,), by image in canonical order.
+    """
+
+    order: str
+    done: int
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How scores are computed.
+
+    Attributes:
+        engine: What works on draws; None: threads.
+        kept: Where an earlier process was; of another order it is not used.
+        keep: Called with what is done, after each piece; what it is given may change afterwards.
+        memory: Bytes that may be taken; 0: as many as it takes.
+        make: Makes the large arrays where they take more than that, in a file.
+        log: Told once why kernels are not used where they should be.
+    """
+
+    engine: Engine | None = None
+    kept: Kept | None = None
+    keep: Callable[[Kept], None] | None = None
+    memory: int = 0
+    make: Make = np.empty
+    log: Callable[[str], None] = _log
+
+    def tile_of(self, pool: PoolRows) -> int:
+        """Dimensions that may be in memory at a time; 0: all."""
+        dimension = len(pool) * (pool.kind.itemsize + 4)
+        spare = self.memory - _OWN - len(pool) * _IMAGE - len(pool.kept) * dimension // 60
+        if not self.memory or (self.engine is not None and self.engine.far) or spare > len(pool.kept) * dimension:
+            return 0
+        return max(spare // (2 * dimension) // 8 * 8, 8)
+
+
+@dataclass(frozen=True)
+class Order:
+    """All draws, in an order that is quick and the same whoever scores them.
+
+    Attributes:
+        draw: Gives a range of draws.
+        count: How many there are.
+        tile: See `by_tile`.
+    """
+
+    draw: Callable[[range], Draws]
+    count: int
+    tile: int
+
+    @property
+    def name(self) -> str:
+        """Differs where the order differs."""
+        return f"{self.count} draws, {self.span} together, tiles of {self.tile}"
+
+    @property
+    def span(self) -> int:
+        """Draws that are put in order together: a part of all dimensions is best read once."""
+        return max(self.count, 1) if self.tile else _SPAN
+
+    def pieces(self, start: int, *, far: bool) -> Iterator[Draws]:
+        """The draws from a place of the order on, piece by piece."""
+        size = _BLOCK * _FAR if far else _BLOCK
+        for first in range(start - start % self.span, self.count, self.span):
+            draws = by_tile(self.draw(range(first, min(first + self.span, self.count))), self.tile)
+            for place in range(max(start - first, 0), len(draws[0]), size):
+                yield draws[0][place : place + size], draws[1][place : place + size]
+
+
+def tile_by_tile(pieces: Iterator[Draws], tile: int, *arrays: NDArray) -> Iterator[Draws]:
+    """The same pieces; of the rows of arrays in files, those of the tiles that a piece looks at are in memory."""
+    present: set[int] = set()
+    for piece in pieces:
+        wanted = set(np.unique(piece[0] // tile).tolist())
+        for array in arrays:
+            for number in present - wanted:
+                let_go(array[number * tile : (number + 1) * tile])
+            for number in wanted - present:
+                fetch(array[number * tile : (number + 1) * tile])
+        present = wanted
+        yield piece

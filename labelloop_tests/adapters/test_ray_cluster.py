@@ -1,0 +1,142 @@
+"""Ray on this machine: the same scores to the last bit, clear errors, and nothing that stays behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from labelloop.adapters import ray_cluster
+from labelloop.core import zcore_compiled
+from labelloop.core.engine import Threads
+from labelloop.core.errors import ConfigError, LabelloopError
+from labelloop.core.zcore import zcore_scores
+from labelloop.core.zcore_run import Execution
+from labelloop_tests.core.builders import unit_rows
+
+ROWS = unit_rows(4000, 8)
+SETTINGS = {"n_sample": 12_000, "redund_nn": 20, "seed": 3}
+
+
+def own_children():
+    return {each.pid for each in psutil.Process().children(recursive=True)}
+
+
+@pytest.fixture(scope="module")
+def engine():
+    before = own_children()
+    with ray_cluster.cluster("") as started:
+        assert own_children() > before
+        yield started
+    assert not gone_after(own_children() - before)
+
+
+def gone_after(processes, seconds=60.0):
+    """Those of some processes that are still there; how long others take to end is not ours to say."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and any(psutil.pid_exists(pid) for pid in processes):
+        time.sleep(0.1)
+    return {pid for pid in processes if psutil.pid_exists(pid)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compiled", [False, True])
+def test_scores_of_a_cluster_are_those_of_threads_to_the_last_bit(engine, compiled, monkeypatch):
+    monkeypatch.setattr(zcore_compiled, "pays", lambda *_: compiled)
+    told = []
+    found = zcore_scores(
+        ROWS, **SETTINGS, execution=Execution(engine), on_progress=lambda done, total: told.append((done, total))
+    )
+    np.testing.assert_array_equal(found, zcore_scores(ROWS, **SETTINGS, execution=Execution(Threads(1))))
+    assert told == [(done, 12_000) for done in (0, 10_000, 12_000)]
+
+
+@pytest.mark.slow
+def test_pieces_come_back_in_their_order_and_what_is_wrong_with_one_is_said(engine):
+    assert list(engine.over(abs, range(-20, 0))) == list(range(20, 0, -1))
+    with pytest.raises(LabelloopError, match=r"Ray could not do its part.*invalid literal for int.*compute.engine"):
+        list(engine.over(int, ["1", "x"]))
+    with pytest.raises(LabelloopError, match=r"3 embeddings hold NaN. Compute"):
+        list(engine.over(refuse, range(3)))
+
+
+def refuse(_piece):
+    raise LabelloopError("3 embeddings hold NaN", "Compute them again.")
+
+
+@pytest.mark.slow
+def test_a_machine_with_other_code_is_refused(engine, monkeypatch):
+    monkeypatch.setattr(ray_cluster, "_code", lambda: "that of yesterday")
+    with pytest.raises(LabelloopError, match=r"another version than here.*Install the same version"):
+        list(engine.over(abs, [1]))
+
+
+@pytest.mark.slow
+def test_work_that_nobody_waits_for_any_more_ends(engine):
+    results = engine.over(time.sleep, [0.0] + [600.0] * 20)
+    next(results)
+    results.close()
+    assert list(engine.over(abs, [-1])) == [1]
+
+
+def test_without_ray_the_error_says_what_to_install(tmp_path):
+    (tmp_path / "ray.py").write_text("raise ImportError('no ray here')", encoding="utf-8")
+    code = """
+from labelloop.adapters.ray_cluster import cluster
+try:
+    with cluster(''): pass
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=True
+    )
+    said = done.stdout.decode()
+    assert said.startswith(f"{ConfigError.__name__} compute.engine is ray, but ray cannot be imported (no ray here)")
+    assert "pip install 'labelloop[scale]'" in said
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
+def test_an_address_that_does_not_answer_is_told_with_what_to_do(address):
+    with pytest.raises(LabelloopError, match=r"Ray at .*127.0.0.1:1 does not answer.*compute.engine: local"):
+        with ray_cluster.cluster(address):
+            pass
+
+
+@pytest.mark.slow
+def test_a_cluster_that_runs_is_found_by_its_address_and_goes_on_running(engine):
+    import ray
+
+    code = """
+import sys
+from labelloop.adapters.ray_cluster import cluster
+with cluster(sys.argv[1]) as engine:
+    print(engine.workers, *engine.over(abs, [-1, -2]))
+"""
+    command = [sys.executable, "-c", code, ray.get_runtime_context().gcs_address]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{engine.workers} 1 2\n"
+    assert list(engine.over(abs, [-3])) == [3]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_leaves_no_process_behind(tmp_path):
+    code = """
+import os, sys, time
+from labelloop.adapters.ray_cluster import cluster
+with cluster("") as engine:
+    print(*engine.over(abs, [-1]), flush=True)
+    time.sleep(600)
+"""
+    killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert killed.stdout.readline() == "1\n"
+    started = {each.pid for each in psutil.Process(killed.pid).children(recursive=True)}
+    assert started
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not gone_after(started)
