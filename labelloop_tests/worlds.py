@@ -35,6 +35,7 @@ class World:
     instance: dg.DagsterInstance
     cvat: CvatResource = field(default_factory=CvatResource)
     detector: DetectorResource = field(default_factory=MemorisingDetector)
+    compute: ComputeResource = field(default_factory=ComputeResource)
 
     @property
     def now(self) -> Project:
@@ -78,7 +79,7 @@ class World:
             "dataset": DatasetResource(),
             "cvat": self.cvat,
             "detector": self.detector,
-            "compute": ComputeResource(),
+            "compute": self.compute,
         }
         # As a tag, the way the terminal gives it: the partition need not be registered.
         tags = {**(own or {}), **({"dagster/partition": iteration} if iteration else {})}

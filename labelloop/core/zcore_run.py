@@ -1,5 +1,6 @@
 """How ZCore is computed, none of which changes a score: by whom, in what order, in how much memory, from where on."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from logging import getLogger
@@ -62,7 +63,8 @@ class Execution:
         spare = self.memory - _OWN - len(pool) * _IMAGE - len(pool.kept) * dimension // 60
         if not self.memory or (self.engine is not None and self.engine.far) or spare > len(pool.kept) * dimension:
             return 0
-        return max(spare // (2 * dimension) // 8 * 8, 8)
+        # Two are looked at, and a thread may still be at one of before.
+        return max(spare // (3 * dimension) // 8 * 8, 8)
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,17 @@ class Order:
         size = _BLOCK * _FAR if far else _BLOCK
         for first in range(start - start % self.span, self.count, self.span):
             draws = by_tile(self.draw(range(first, min(first + self.span, self.count))), self.tile)
-            for place in range(max(start - first, 0), len(draws[0]), size):
-                yield draws[0][place : place + size], draws[1][place : place + size]
+            for low, high in itertools.pairwise(self._cuts(draws[0])):
+                for place in range(max(start - first, low), high, size):
+                    some = slice(place, min(place + size, high))
+                    yield draws[0][some], draws[1][some]
+
+    def _cuts(self, dims: NDArray[np.intp]) -> list[int]:
+        """Where others than two tiles are looked at, and both ends."""
+        if not self.tile:
+            return [0, len(dims)]
+        low, high = dims.min(axis=1) // self.tile, dims.max(axis=1) // self.tile
+        return [0, *(np.flatnonzero((np.diff(low) != 0) | (np.diff(high) != 0)) + 1).tolist(), len(dims)]
 
 
 def tile_by_tile(pieces: Iterator[Draws], tile: int, *arrays: NDArray) -> Iterator[Draws]:

@@ -93,24 +93,24 @@ except Exception as error:
     print(type(error).__name__, error)
 """
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=True
-    )
-    said = done.stdout.decode()
+    environment = os.environ | {"PYTHONPATH": path}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
     assert said.startswith(f"{ConfigError.__name__} compute.engine is ray, but ray cannot be imported (no ray here)")
     assert "pip install 'labelloop[scale]'" in said
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1"])
 def test_an_address_that_does_not_answer_is_told_with_what_to_do(address):
-    with pytest.raises(LabelloopError, match=r"Ray at .*127.0.0.1:1 does not answer.*compute.engine: local"):
-        with ray_cluster.cluster(address):
-            pass
+    said = r"Ray at .*127.0.0.1:1 does not answer.*compute.engine: local"
+    with pytest.raises(LabelloopError, match=said), ray_cluster.cluster(address):
+        pass
 
 
 @pytest.mark.slow
 def test_a_cluster_that_runs_is_found_by_its_address_and_goes_on_running(engine):
-    import ray
+    import ray  # noqa: PLC0415  only those who chose it have it
 
     code = """
 import sys

@@ -1,12 +1,14 @@
 """How ZCore is computed: from where on, in what order, in how much memory, by whom. The scores never depend on it."""
 
+import itertools
 import mmap
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from labelloop.core import paging, zcore_compiled, zcore_run
+from labelloop.core import paging, zcore_compiled, zcore_rows, zcore_run
 from labelloop.core.engine import Threads
 from labelloop.core.zcore import zcore_scores
 from labelloop.core.zcore_draws import Spread, by_tile, counter_draws
@@ -18,7 +20,7 @@ ROWS = unit_rows(3500, 40)
 SETTINGS = {"n_sample": 700, "redund_nn": 15, "seed": 5}
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of a process."""
 
 
@@ -43,9 +45,9 @@ def killed_at(done, **more):
 
     def die(reached, _total):
         if reached >= done:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         zcore_scores(ROWS, **SETTINGS, **more, on_progress=die, execution=Execution(keep=keep))
     return kept[-1]
 
@@ -111,7 +113,9 @@ def test_another_number_of_draws_is_another_order():
 def test_the_draws_from_a_place_on_are_the_rest_of_all_draws(start, tile):
     spread = Spread(np.zeros(40), np.ones(40), np.full(40, 2.0))
     order = Order(lambda block: counter_draws(1, block, spread, 2), 700, tile)
-    whole = np.concatenate([points for _, points in order.pieces(0, far=False)])
+    pieces = list(order.pieces(0, far=False))
+    assert not tile or all(len(np.unique(np.sort(dims, axis=1) // tile, axis=0)) == 1 for dims, _ in pieces)
+    whole = np.concatenate([points for _, points in pieces])
     assert sorted(map(tuple, whole)) == sorted(map(tuple, counter_draws(1, range(700), spread, 2)[1]))
     for far in (False, True):
         rest = [points for _, points in order.pieces(start, far=far)]
@@ -145,16 +149,16 @@ def test_draws_of_a_tile_come_together_and_one_of_two_tiles_stays():
     pairs = [tuple(sorted(pair)) for pair in (dims // 16).tolist()]
     visits = [pair for at, pair in enumerate(pairs) if not at or pairs[at - 1] != pair]
     assert len(visits) == len(set(visits)) == 10
-    assert sum(bool(set(one) & set(two)) for one, two in zip(visits, visits[1:], strict=False)) == 9
+    assert sum(bool(set(one) & set(two)) for one, two in itertools.pairwise(visits)) >= 8
 
 
 @pytest.mark.parametrize(
     ("images", "dims", "gib", "tile"),
     [
-        (1_280_000, 1024, 4, 128),
+        (1_280_000, 1024, 4, 112),
         (1_280_000, 1024, 0, 0),
         (1_280_000, 1024, 16, 0),
-        (1_280_000, 1024, 6, 208),
+        (1_280_000, 1024, 6, 184),
         (1_280_000, 1024, 0.1, 8),
         (1000, 512, 4, 0),
     ],
@@ -167,7 +171,7 @@ def test_so_many_dimensions_are_in_memory_as_it_holds(images, dims, gib, tile):
     found = Execution(memory=int(gib * 2**30)).tile_of(pool)
     assert found == tile
     if found > 8:
-        assert 2 * found * images * 8 < gib * 2**30 * 0.9
+        assert 3 * found * images * 8 < gib * 2**30 * 0.95
 
 
 def test_a_cluster_holds_the_pool_in_its_own_memory():
@@ -199,7 +203,7 @@ def test_pages_of_a_file_are_given_back_and_still_hold_what_was_written(tmp_path
     paging.let_go(array[:0])
 
 
-@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED") or not __import__("sys").platform == "linux", reason="Linux")
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED") or sys.platform != "linux", reason="Linux")
 def test_pages_that_are_given_back_take_no_memory(tmp_path):
     array = np.memmap(tmp_path / "a", dtype=np.float32, mode="w+", shape=(64, 4096))
     array[:] = 1.0
@@ -219,8 +223,6 @@ def test_chosen_rows_score_as_if_there_were_no_others(compiled):
 
 
 def test_what_is_read_block_by_block_is_what_is_there(monkeypatch):
-    from labelloop.core import zcore_rows
-
     whole = PoolRows.read(ROWS, None, as_given=False)
     monkeypatch.setattr(zcore_rows, "_BLOCK", 999)
     parts = PoolRows.read(ROWS, None, as_given=False)
