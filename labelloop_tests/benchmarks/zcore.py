@@ -3,7 +3,8 @@
 Ours by numpy, ours compiled and the tutorial's loop as it is described score draws in turn, in one process on one
 thread. Only ratios are worth quoting. Times are of the processor, so that other work on the machine counts little.
 What is made once is told apart: the index of each of ours, and the time until kernels are there (compiled if the cache
-was empty). `--large` adds a million images of 512 dimensions, for which 10 GB of memory are needed.
+was empty). Compiled draws are a stretch of a whole job in its order (10,000 draws, at a million images 100,000), of
+which many look at the same dimensions one after the other. `--large` adds a million images of 512 dimensions, for which 10 GB of memory are needed.
 """
 
 import itertools
@@ -24,6 +25,7 @@ from labelloop.core.zcore_index import PoolIndex
 from labelloop.core.zcore_rules import Redundancy, score_draws
 
 ROUNDS = 5
+JOBS = {1_000_000: 100_000}  # draws of a whole job; 10,000 where it is not said
 # images, dimensions, neighbours, draws of a round: compiled, by numpy, theirs
 SIZES = [
     (1_000, 512, 50, 10_000, 2000, 500),
@@ -72,15 +74,17 @@ def compare(
     index = cpu(lambda: pools.append(CompiledPool.build(columns, 1)))
     spread = pools[0].spread
     their = counter_draws(9, range(their_draws), spread, 2)
+    job = by_tile(counter_draws(1, range(JOBS.get(images, 10_000)), spread, 2))
     times: list[list[float]] = [[], [], []]
     for number in range(ROUNDS):
-        own = counter_draws(1, range(number * draws, (number + 1) * draws), spread, 2)
+        first = number * (len(job[0]) - draws) // ROUNDS
+        own = job[0][first : first + draws], job[1][first : first + draws]
         some = (own[0][:numpy_draws], own[1][:numpy_draws])
         times[0].append(cpu(lambda: published(rows, *their, neighbours)) / their_draws)
         times[1].append(cpu(lambda: score_draws(indices[0], some, redundancy)) / numpy_draws)
-        times[2].append(cpu(lambda: pools[0].score(by_tile(own), redundancy)) / draws)
+        times[2].append(cpu(lambda: pools[0].score(own, redundancy)) / draws)
         assert (pools[0].score(some, redundancy) == score_draws(indices[0], some, redundancy)).all()
-    alone, both = (wall(lambda: in_threads(pools[0], by_tile(own), redundancy, threads)) for threads in (1, 2))
+    alone, both = (wall(lambda: in_threads(pools[0], own, redundancy, threads)) for threads in (1, 2))
     return times, (index, numpy_index), alone / both
 
 
