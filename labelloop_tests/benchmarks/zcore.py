@@ -4,7 +4,8 @@ Ours by numpy, ours compiled and the tutorial's loop as it is described score dr
 thread. Only ratios are worth quoting. Times are of the processor, so that other work on the machine counts little.
 What is made once is told apart: the index of each of ours, and the time until kernels are there (compiled if the cache
 was empty). Compiled draws are a stretch of a whole job in its order (10,000 draws, at a million images 100,000), of
-which many look at the same dimensions one after the other. `--large` adds a million images of 512 dimensions, for which 10 GB of memory are needed.
+which many look at the same dimensions one after the other. `--large` adds a million images of 512 dimensions, for which
+10 GB of memory are needed.
 """
 
 import itertools
