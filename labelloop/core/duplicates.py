@@ -1,20 +1,20 @@
 """Near-duplicates by the cosine of their embeddings: all pairs, exactly, in blocks of a matrix product.
 
 What FiftyOne Brain's `compute_near_duplicates` finds, which centres the embeddings on their mean first: that is an
-option here. Memory is one block, never N × N.
+option here. Memory is one block and what is found, never N × N; who asks for groups alone does not hold the pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from labelloop.core.directions import Directions, mean_of, pair_cosines, parts
 from labelloop.core.errors import LabelError
-from labelloop.core.hashes import Groups, linked_groups
+from labelloop.core.hashes import Groups, Links, linked_groups
 
-_ROWS, _COLUMNS = 1024, 8192  # of a block; small ones are slower
-_SLACK = 1e-5  # wider than the rounding of a product in float32; what is so near the threshold is computed again
+_ROWS, _COLUMNS = 1024, 4096  # of a block; small ones are slower
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,64 +32,97 @@ class Pairs:
     cosine: NDArray[np.float64]
 
 
-def near_duplicates(embeddings: ArrayLike, threshold: float, *, centre: bool = False) -> Pairs:
+def near_duplicates(embeddings: ArrayLike, threshold: float, *, centre: bool | ArrayLike = False) -> Pairs:
     """All pairs of rows whose cosine is at least the threshold.
 
     Args:
         embeddings: (N, D); a row of zeros resembles nothing.
         threshold: Least cosine, above 0.
-        centre: Subtract the mean of all rows first, as FiftyOne does.
+        centre: Subtract the mean of all rows first, as FiftyOne does, or a given point (D,).
 
     Raises:
         LabelError: If the threshold is not between 0 and 1, or a row holds NaN or infinity.
     """
+    rows = directions(embeddings, centre)
+    empty = np.zeros(0, dtype=np.intp)
+    found = [(empty, empty), *near_links(rows, threshold)]
+    first, second = (np.concatenate(each) for each in zip(*found, strict=True))
+    return Pairs(first, second, pair_cosines(rows, first, rows, second))
+
+
+def near_links(rows: Directions, threshold: float) -> Iterator[Links]:
+    """The same pairs without their cosines, block by block and in order."""
+    require_cosine(threshold)
+    for top in parts(len(rows), _ROWS):
+        narrow = rows.narrow(top)
+        found = [
+            block_links(rows, narrow @ rows.narrow(columns).T, top, columns, threshold)
+            for columns in parts(len(rows), _COLUMNS, top.start)
+        ]
+        first, second = (np.concatenate(each) for each in zip(*found, strict=True))
+        order = np.argsort(first, kind="stable")
+        yield first[order], second[order]
+
+
+def block_links(
+    rows: Directions, product: NDArray[np.float32], top: slice | NDArray[np.intp],
+    columns: slice | NDArray[np.intp], threshold: float,
+) -> Links:  # fmt: skip
+    """Pairs in a block of a product in float32: those near the threshold are computed again in float64.
+
+    Args:
+        rows: All rows.
+        product: Of the narrow rows `top` with the narrow rows `columns`.
+        top: Which rows they are.
+        columns: Which columns they are.
+        threshold: Least cosine.
+
+    Returns:
+        The rows of each pair, the lower one first.
+    """
+    one, other = np.divmod(np.flatnonzero(product >= np.float32(threshold - 2 * rows.slack)), product.shape[1])
+    unsure = product[one, other] < threshold + 2 * rows.slack
+    first, second = _rows_at(top, one), _rows_at(columns, other)
+    kept = first < second
+    doubtful = np.flatnonzero(kept & unsure)
+    # Twins must reach a threshold of 1 whatever the last bits say.
+    cosine = pair_cosines(rows, first[doubtful], rows, second[doubtful])
+    kept[doubtful] = np.rint(cosine * 1e9) >= np.rint(threshold * 1e9)
+    return first[kept], second[kept]
+
+
+def near_duplicate_groups(pairs: Pairs | Iterable[Links], sample_ids: Sequence[str]) -> Groups:
+    """Name of each sample's group, (N,): the smallest id among those linked with it, also by a chain of pairs.
+
+    The sample of that id represents the group.
+
+    Args:
+        pairs: Pairs, or blocks of links.
+        sample_ids: N ids.
+    """
+    return linked_groups([(pairs.first, pairs.second)] if isinstance(pairs, Pairs) else pairs, sample_ids)
+
+
+def directions(embeddings: ArrayLike, centre: bool | ArrayLike = False) -> Directions:
+    """Rows whose cosines are asked for; `centre`: see `near_duplicates`.
+
+    Raises:
+        LabelError: If a row holds NaN or infinity.
+    """
+    if isinstance(centre, bool):
+        return Directions(embeddings, mean_of(embeddings) if centre else None)
+    return Directions(embeddings, np.asarray(centre, dtype=np.float64))
+
+
+def require_cosine(threshold: float) -> None:
+    """Refuse a threshold that is no cosine above 0.
+
+    Raises:
+        LabelError: Says which it is.
+    """
     if not 0 < threshold <= 1:
         raise LabelError(f"A threshold of {threshold} is not a cosine", "Choose one above 0 and at most 1.")
-    unit = _unit_rows(np.asarray(embeddings), centre=centre)
-    first, second, cosine = [], [], []
-    for top in range(0, len(unit), _ROWS):
-        rows = unit[top : top + _ROWS]
-        narrow = rows.astype(np.float32)
-        found = [_block(rows, narrow, unit, start, threshold) for start in range(top, len(unit), _COLUMNS)]
-        a, b, c = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        upper = np.flatnonzero(a + top < b)
-        order = upper[np.lexsort([b[upper], a[upper]])]
-        first.append(a[order] + top)
-        second.append(b[order])
-        cosine.append(c[order])
-    empty = np.zeros(0, dtype=np.intp)
-    return Pairs(
-        np.concatenate([empty, *first]), np.concatenate([empty, *second]), np.concatenate([np.zeros(0), *cosine])
-    )
 
 
-def near_duplicate_groups(pairs: Pairs, sample_ids: Sequence[str]) -> Groups:
-    """Name of each sample's group, (N,): the smallest id among those linked with it, also by a chain of pairs."""
-    return linked_groups(pairs.first, pairs.second, sample_ids)
-
-
-def _block(
-    rows: NDArray[np.float64], narrow: NDArray[np.float32], unit: NDArray[np.float64], start: int, threshold: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Pairs of some rows with a block of columns; a product in float32 tells which to look at in float64."""
-    likely = narrow @ unit[start : start + _COLUMNS].astype(np.float32).T >= threshold - _SLACK
-    first, second = np.nonzero(likely)
-    cosine = np.empty(len(first))
-    for part in range(0, len(first), _COLUMNS):
-        piece = slice(part, part + _COLUMNS)
-        cosine[piece] = np.einsum("ij,ij->i", rows[first[piece]], unit[start + second[piece]])
-    # Twins must reach a threshold of 1 whatever the last bits say.
-    sure = np.flatnonzero(np.rint(cosine * 1e9) >= np.rint(threshold * 1e9))
-    return first[sure], second[sure] + start, cosine[sure]
-
-
-def _unit_rows(rows: NDArray, *, centre: bool) -> NDArray[np.float64]:
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1)) if rows.size else np.zeros(0, dtype=int)
-    if len(bad):
-        named = ", ".join(map(str, bad[:10])) + (", …" if len(bad) > 10 else "")
-        raise LabelError(f"{len(bad)} embeddings hold NaN or infinity: rows {named}", "Compute the embeddings again.")
-    wide = rows.astype(np.float64)
-    if centre and len(wide):
-        wide -= wide.mean(axis=0)
-    norm = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.asarray(np.divide(wide, norm, out=np.zeros_like(wide), where=norm > 0))
+def _rows_at(block: slice | NDArray[np.intp], places: NDArray[np.intp]) -> NDArray[np.intp]:
+    return places + block.start if isinstance(block, slice) else block[places]

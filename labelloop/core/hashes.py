@@ -4,7 +4,7 @@ A dHash (Neal Krawetz, "Kind of Like That", 2013) keeps the signs of brightness 
 it survives rescaling and recompression, and two photographs of one scene differ in few of its 64 bits.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from labelloop.core.pixels import rgb
 _BLOCK = 256  # rows compared at once: 256 × N × 8 bytes, 40 MB for 20 000 images
 
 Groups = NDArray[np.object_]
+Links = tuple[NDArray[np.intp], NDArray[np.intp]]  # the samples at first[i] and second[i] belong together
 
 
 def dhash(image: Image.Image) -> int:
@@ -82,9 +83,14 @@ def merge_groups(groups: Sequence[str], keys: Sequence[str | None]) -> Groups:
     return _named(component[group], groups)
 
 
-def linked_groups(first: NDArray[np.intp], second: NDArray[np.intp], sample_ids: Sequence[str]) -> Groups:
-    """Name of the group of each sample after linking the samples at first[i] and second[i]: its smallest id."""
-    return _named(_linked(first, second, np.arange(len(sample_ids))), sample_ids)
+def linked_groups(links: Iterable[Links], sample_ids: Sequence[str]) -> Groups:
+    """Name of the group of each sample, its smallest id, after linking first[i] and second[i] of each block."""
+    component = np.arange(len(sample_ids))
+    for first, second in links:
+        news = component[first] != component[second]
+        if news.any():
+            component = _linked(first[news], second[news], component)
+    return _named(component, sample_ids)
 
 
 def _near_pairs(hashes: NDArray[np.uint64], distance: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from labelloop.core import duplicates
-from labelloop.core.duplicates import near_duplicate_groups, near_duplicates
+from labelloop.core.duplicates import directions, near_duplicate_groups, near_duplicates, near_links
 from labelloop.core.errors import LabelError
 from labelloop_tests.core.builders import unit_rows
 
@@ -79,6 +79,27 @@ def test_groups_are_called_after_their_smallest_id_whatever_the_order():
     for first, second in plain(rows, 0.9):
         assert groups[first] == groups[second] <= min(ids[first], ids[second])
     assert len(set(groups)) < len(rows) - 30
+
+
+def test_groups_come_from_links_alone_also_where_all_are_alike():
+    rows, ids = np.ones((3000, 4)), [f"{row:04d}" for row in range(3000)]
+    groups = near_duplicate_groups(near_links(directions(rows), 0.95), ids)
+    assert set(groups) == {"0000"}
+
+
+@pytest.mark.parametrize("centre", [False, True])
+def test_rows_in_another_order_have_the_same_pairs(centre):
+    rows = planted()
+    order = np.random.default_rng(1).permutation(len(rows))
+    pairs = near_duplicates(rows[order], 0.9, centre=centre)
+    turned = sorted(tuple(sorted(pair)) for pair in zip(order[pairs.first], order[pairs.second], strict=True))
+    assert turned == plain(rows, 0.9, centre)
+
+
+def test_a_point_may_be_the_centre():
+    rows = planted()
+    mean = rows.mean(axis=0, dtype=np.float64)
+    assert found(near_duplicates(rows, 0.9, centre=mean)) == plain(rows, 0.9, centre=True)
 
 
 @pytest.mark.parametrize("threshold", [0, -0.5, 1.01, float("nan")])

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
+from labelloop.core import neighbours
+from labelloop.core.errors import LabelError
 from labelloop.core.neighbours import top_k
+from labelloop.core.unit_vectors import on_grid
 from labelloop_tests.core.builders import unit_rows
 
 
@@ -30,7 +33,62 @@ def test_ties_go_to_the_lower_row(chunk):
     corpus = np.vstack([unit_rows(4, 300), np.repeat(row, 6, axis=0)])
     indices, cosine = top_k(row, corpus, 4, chunk)
     assert indices.tolist() == [[4, 5, 6, 7]]
-    np.testing.assert_array_equal(cosine, 1.0)
+    assert len(set(cosine.ravel())) == 1
+    np.testing.assert_allclose(cosine, 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["clustered", "twins", "one row", "few values"])
+@pytest.mark.parametrize("k", [1, 5, 60])
+def test_neighbours_equal_a_full_sort_of_the_same_cosines_in_every_case(monkeypatch, kind, k):
+    """Also where float32 cannot tell which of many is nearer, and whatever the blocks are."""
+    queries, corpus = cases(kind)
+    cosine = on_grid(queries.astype(float)) @ on_grid(corpus.astype(float)).T
+    expected = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
+    for block, chunk in ((1024, 4096), (7, 13), (50, 1000), (300, 60)):
+        monkeypatch.setattr(neighbours, "_QUERIES", block)
+        indices, found = top_k(queries, corpus, k, chunk)
+        np.testing.assert_array_equal(indices, expected)
+        np.testing.assert_array_equal(found, np.clip(np.take_along_axis(cosine, expected, axis=1), -1, 1))
+
+
+def cases(kind):
+    """Queries and corpus, (40, 24) and (900, 24), float32."""
+    rng = np.random.default_rng(7)
+    queries, corpus = unit_rows(40, 24, seed=3), unit_rows(900, 24, seed=4)
+    if kind == "clustered":
+        corpus = (corpus[:30, None] + 1e-4 * rng.standard_normal((30, 30, 24))).reshape(900, 24)
+        queries = corpus[::22][:40] + 1e-4 * rng.standard_normal((40, 24))
+    if kind == "twins":
+        corpus = corpus[rng.integers(0, 90, 900)]
+    if kind == "one row":
+        corpus = np.repeat(corpus[:1], 900, axis=0)
+    if kind == "few values":
+        corpus, queries = np.sign(corpus.round()), np.sign(queries.round())
+    return queries.astype(np.float32), corpus.astype(np.float32)
+
+
+def test_rows_in_another_order_have_the_same_neighbours():
+    queries, corpus = cases("clustered")
+    order = np.random.default_rng(1).permutation(len(corpus))
+    indices, cosine = top_k(queries, corpus, 12)
+    turned, same = top_k(queries, corpus[order], 12)
+    np.testing.assert_array_equal(order[turned], indices)
+    np.testing.assert_array_equal(same, cosine)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64, np.int64])
+def test_numbers_of_any_kind_and_size_are_compared(kind):
+    corpus = np.array([[1, 2], [-3, 1], [2, 4], [0, 1]], dtype=kind)
+    assert top_k(corpus, corpus, 2)[0].tolist() == [[0, 2], [1, 3], [0, 2], [3, 0]]
+    tiny = np.array([[1e-38, 0], [3e37, 1e37]], dtype=np.float32)
+    assert top_k([[1.0, 0.0]], tiny, 2)[0].tolist() == [[0, 1]]
+
+
+def test_rows_that_are_no_numbers_are_refused_by_name():
+    corpus = unit_rows(20, 6)
+    corpus[[3, 17], 2] = np.inf
+    with pytest.raises(LabelError, match="2 embeddings hold NaN or infinity: rows 3, 17"):
+        top_k(unit_rows(2, 6), corpus, 3)
 
 
 def test_a_row_of_zeros_is_similar_to_nothing():
