@@ -2,7 +2,21 @@
 
 import dagster as dg
 
-from labelloop.assets import annotate, embed, evaluate, ingest, mine, pull, relabel, report, score, select, split, train
+from labelloop.assets import (
+    annotate,
+    duplicates,
+    embed,
+    evaluate,
+    ingest,
+    mine,
+    pull,
+    relabel,
+    report,
+    score,
+    select,
+    split,
+    train,
+)
 from labelloop.checks import (
     batch_labels,
     images_were_looked_at_for_every_class,
@@ -16,7 +30,7 @@ from labelloop.resources.detector import DetectorResource
 from labelloop.resources.project import ProjectResource
 from labelloop.sensors import SENSORS
 
-STAGES = [ingest, pull, split, embed, score, annotate, select, train, evaluate, mine, relabel, report]
+STAGES = [ingest, pull, split, embed, score, duplicates, annotate, select, train, evaluate, mine, relabel, report]
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(STAGES),

@@ -13,6 +13,7 @@ GRAPH = {
     "splits": {"source_images", "cvat_pull"},
     "embeddings": {"splits"},
     "zcore_scores": {"embeddings"},
+    "near_duplicates": {"embeddings"},
     "holdout_batch": {"splits"},
     "annotated_holdout": {"holdout_batch"},
     "relabel_batch": {"annotated_holdout"},
@@ -26,7 +27,7 @@ GRAPH = {
 }
 ITERATION = {"batch", "annotated_batch", "trained_model", "eval_report", "failure_mined_batch"}
 JOBS = {
-    "prepare_pool": {"source_images", "cvat_pull", "splits", "embeddings", "zcore_scores"},
+    "prepare_pool": {"source_images", "cvat_pull", "splits", "embeddings", "zcore_scores", "near_duplicates"},
     "send_holdout": {"holdout_batch"},
     "take_holdout": {"annotated_holdout"},
     "next_batch": {"batch"},
@@ -39,6 +40,7 @@ JOBS = {
 }
 BY_PEOPLE_ALONE = {"final_evaluation"}
 DELIVERED = {"final_report"}
+QUALITY = {"near_duplicates"}
 WARNINGS = {"images_were_looked_at_for_every_class", "val_was_looked_at_for_every_class"}
 
 
@@ -61,7 +63,8 @@ def test_every_asset_reads_well_in_the_ui(name: str) -> None:
     assert node.description
     assert node.owners
     assert node.kinds
-    assert node.group_name == ("iteration" if name in ITERATION else "deliver" if name in DELIVERED else "pool")
+    groups = {"iteration": ITERATION, "deliver": DELIVERED, "quality": QUALITY}
+    assert node.group_name == next((group for group, members in groups.items() if name in members), "pool")
     assert (node.partitions_def is not None) == (name in ITERATION)
 
 

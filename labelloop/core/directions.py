@@ -94,13 +94,14 @@ def pair_cosines(
     return cosine
 
 
-def mean_of(rows: ArrayLike) -> NDArray[np.float64]:
-    """Mean of rows (N, D), (D,); the last bits, in which the order of rows shows, are rounded off."""
+def mean_of(rows: ArrayLike, which: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+    """Mean of rows (N, D), or of some, (D,); the last bits, in which the order of rows shows, are rounded off."""
     stored = np.asarray(rows)
+    count = len(stored) if which is None else len(which)
     total = np.zeros(stored.shape[1])
-    for part in parts(len(stored), _ROWS):
-        total += stored[part].sum(axis=0, dtype=np.float64)
-    mean = total / max(len(stored), 1)
+    for part in parts(count, _ROWS):
+        total += stored[part if which is None else which[part]].sum(axis=0, dtype=np.float64)
+    mean = total / max(count, 1)
     step = 2.0 ** (np.frexp(np.abs(mean).max(initial=0.0))[1] - 40)
     return np.asarray(np.rint(mean / step) * step)
 

@@ -60,7 +60,8 @@ def near_links(rows: Directions, threshold: float) -> Iterator[Links]:
             for columns in parts(len(rows), _COLUMNS, top.start)
         ]
         first, second = (np.concatenate(each) for each in zip(*found, strict=True))
-        order = np.argsort(first, kind="stable")
+        upper = np.flatnonzero(first < second)
+        order = upper[np.argsort(first[upper], kind="stable")]
         yield first[order], second[order]
 
 
@@ -78,12 +79,12 @@ def block_links(
         threshold: Least cosine.
 
     Returns:
-        The rows of each pair, the lower one first.
+        The row and the column of each pair; a row is no pair with itself.
     """
     one, other = np.divmod(np.flatnonzero(product >= np.float32(threshold - 2 * rows.slack)), product.shape[1])
     unsure = product[one, other] < threshold + 2 * rows.slack
     first, second = _rows_at(top, one), _rows_at(columns, other)
-    kept = first < second
+    kept = first != second
     doubtful = np.flatnonzero(kept & unsure)
     # Twins must reach a threshold of 1 whatever the last bits say.
     cosine = pair_cosines(rows, first[doubtful], rows, second[doubtful])

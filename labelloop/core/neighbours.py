@@ -14,7 +14,7 @@ Neighbours = tuple[NDArray[np.intp], NDArray[np.float64]]
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp], NDArray]  # query, corpus row and cosine of each
 
 
-def top_k(queries: ArrayLike, corpus: ArrayLike, k: int, chunk: int = 4096) -> Neighbours:
+def top_k(queries: ArrayLike | Directions, corpus: ArrayLike, k: int, chunk: int = 4096) -> Neighbours:
     """The `k` rows of `corpus` most similar to each query, best first; ties go to the lower row.
 
     Cosines are those of unit vectors on the grid of `unit_vectors`: off by what is left of float32 vectors, typically
@@ -33,7 +33,8 @@ def top_k(queries: ArrayLike, corpus: ArrayLike, k: int, chunk: int = 4096) -> N
     Raises:
         LabelError: If a row holds NaN or infinity; names the rows.
     """
-    asked, stored = Directions(queries), Directions(corpus)
+    asked = queries if isinstance(queries, Directions) else Directions(queries)
+    stored = Directions(corpus)
     count = min(k, len(stored))
     if not count or not len(asked):
         return np.zeros((len(asked), count), dtype=np.intp), np.zeros((len(asked), count))

@@ -53,7 +53,7 @@ class JobName(StrEnum):
 
 # The assets of each job. While one of them runs, it holds the lock of its name and iteration.
 STEPS = {
-    JobName.PREPARE_POOL: ("source_images", "cvat_pull", "splits", "embeddings", "zcore_scores"),
+    JobName.PREPARE_POOL: ("source_images", "cvat_pull", "splits", "embeddings", "zcore_scores", "near_duplicates"),
     JobName.SEND_HOLDOUT: ("holdout_batch",),
     JobName.TAKE_HOLDOUT: ("annotated_holdout",),
     JobName.NEXT_BATCH: ("batch",),
@@ -92,6 +92,7 @@ class Field(StrEnum):
     HUMAN_CLASSIFICATIONS = "human_classifications"
     STATUS = "annotation_status"
     ZCORE = "zcore"
+    NEAR_DUPLICATES = "near_duplicates"  # the image that stands for its group; also the saved view of all groups
     CVAT_URL = "cvat_url"  # the task the sample was sent with last
     DAGSTER_URL = "dagster_url"  # the asset that sent it
 
@@ -210,7 +211,6 @@ TEST = "test"  # the test split, in CVAT once its report is asked for
 SOURCE = "source"  # the finished tasks of an existing CVAT project
 POOL = "pool"  # the preparation of the pool
 RELABEL = "relabel"  # labelled images that people go through again for classes that came later
-
 UNPARTITIONED = (HOLDOUT, POOL, RELABEL)  # work that belongs to no iteration, as jobs name it
 
 IMG_VIZ = "img_viz"  # brain key of the 2-D map in the App

@@ -17,6 +17,7 @@ from labelloop.resources.final import reported, show_final
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline, blind_agreement, blind_entry
 from labelloop.resources.links import show_ways_back
 from labelloop.resources.name_fields import show_fields_of_names
+from labelloop.resources.near_duplicates import stored_groups
 from labelloop.resources.project import Project
 from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.shown import note_source_shown, show_source, show_version
@@ -87,6 +88,9 @@ def _show_pool(now: Project, loop: LoopDataset, samples: pd.DataFrame) -> None:
     if now.ledger.has_zcore():
         scores = now.ledger.zcore()
         loop.set_values(Field.ZCORE, dict(zip(scores["sample_id"], scores["zcore"].tolist(), strict=True)))
+    groups = stored_groups(now)
+    if groups is not None:
+        loop.show_near_duplicates(groups)
 
 
 def _show_map(now: Project, loop: LoopDataset) -> None:

@@ -39,6 +39,23 @@ class EmbeddingSettings(Section):
         return self.model_dump(exclude={"batch_size", "device"})
 
 
+class NearDuplicateSettings(Section):
+    """Which images look nearly the same, by their embeddings."""
+
+    threshold: float = Field(0.9, gt=0, le=1, description="Least cosine of two embeddings of near-duplicates.")
+    centre: bool = Field(
+        True,
+        description="Subtract the mean of the pool's embeddings first, as FiftyOne does: what all images share says "
+        "nothing about two of them. Without it choose a higher threshold.",
+    )
+    exact_up_to: int = Field(
+        50_000,
+        ge=0,
+        description="Most images of which each is compared with all. Beyond, by faiss (labelloop[scale]): with those "
+        "near the same centres, if that finds 99 % of the pairs of a sample.",
+    )
+
+
 class ZcoreSettings(Section):
     """ZCore: coverage against redundancy, from embeddings alone (Griffin et al. 2024)."""
 

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from labelloop.settings.batch import BatchSettings
 from labelloop.settings.compute import ComputeSettings
-from labelloop.settings.embedding import EmbeddingSettings, ZcoreSettings
+from labelloop.settings.embedding import EmbeddingSettings, NearDuplicateSettings, ZcoreSettings
 from labelloop.settings.labels import MOST_CHARACTERS, LabelSettings
 from labelloop.settings.learning import CheckSettings, EvaluateSettings, MineSettings, StopSettings, TrainSettings
 from labelloop.settings.pull import CvatProject, PullSettings
@@ -218,6 +218,7 @@ class Settings(Section):
     embeddings: EmbeddingSettings = EmbeddingSettings()
     zcore: ZcoreSettings = ZcoreSettings()
     compute: ComputeSettings = ComputeSettings()
+    near_duplicates: NearDuplicateSettings = NearDuplicateSettings()
     batch: BatchSettings = BatchSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

@@ -34,6 +34,7 @@ def address(world: World, server: str, path: str) -> str:
         ("splits", None, "?view=pool"),
         ("embeddings", None, "?workspace=map"),
         ("zcore_scores", None, ""),
+        ("near_duplicates", None, "?view=near-duplicates"),
         ("annotated_holdout", None, "?view=val-set"),
         ("batch", "v1", "?view=batch-v1"),
         ("annotated_batch", "v0", "?view=batch-v0"),

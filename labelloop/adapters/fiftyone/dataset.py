@@ -163,6 +163,19 @@ class LoopDataset:
         spaces = fo.Space(children=sides, orientation="horizontal")
         self.dataset.save_workspace(MAP_WORKSPACE, spaces, description="The map beside the images", overwrite=True)
 
+    def show_near_duplicates(self, groups: Mapping[str, str]) -> None:
+        """The image that stands for each near-duplicate's group, by sample id, and a view with each group together."""
+        import fiftyone as fo
+
+        if self.dataset.has_sample_field(Field.NEAR_DUPLICATES):
+            self.dataset.clear_sample_field(Field.NEAR_DUPLICATES)
+        else:
+            self.dataset.add_sample_field(Field.NEAR_DUPLICATES, fo.StringField)
+        if groups:
+            self.set_values(Field.NEAR_DUPLICATES, groups)
+        view = self.dataset.exists(Field.NEAR_DUPLICATES).sort_by(Field.NEAR_DUPLICATES)
+        self.save_view(Field.NEAR_DUPLICATES, view, "Images that look nearly the same, group by group")
+
     def show_batch(self, iteration: str, manifest: pd.DataFrame) -> None:
         """Tags, status and saved view of a batch; golden rows only get the batch's tag, their status is their own."""
         self.replace_tag(batch_tag(iteration), manifest["sample_id"])

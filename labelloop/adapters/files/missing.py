@@ -9,6 +9,7 @@ FIRST = {
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
     "backups": "`labelloop repush` writes it before it changes a task of {name}.",
     "drawings": "`labelloop rebuild` and `labelloop reset` write it while they need it.",
+    "duplicates": PREPARE,
     "pulled": PREPARE,
     "splits": PREPARE,
     "labels": "Annotate the tasks of {name} in CVAT, then run label_loop (take_holdout for the hold-out).",
