@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from labelloop.core.unit_vectors import UnitVectors
 from labelloop.core.vocabulary import Source
 
+_AT_ONCE = 32  # times as fast a cosine is in a block as alone
 MANIFEST_COLUMNS = ("rank", "sample_id", "source", "score", "reason")
 
 
@@ -41,21 +42,37 @@ class Seen:
     ) -> None:
         self._row_of = {sample_id: row for row, sample_id in enumerate(sample_ids)}
         self._vectors, self._threshold = vectors, np.rint(threshold * 1e6)
-        self._rows, self._count = labelled.copy(), len(labelled)
+        self._labelled, self._asked = labelled, 0
+        self._nearest: NDArray[np.float64] | None = None
+        self._picked, self._count = np.empty((64, labelled.shape[1])), 0
 
     def holds_twin(self, sample_id: str) -> bool:
         """Whether it nearly equals one of them."""
-        if not self._count:
-            return False
-        cosine = self._rows[: self._count] @ self._vector(sample_id)
-        return bool(np.rint(cosine.max() * 1e6) >= self._threshold)
+        vector = self._vector(sample_id)
+        cosine = (self._picked[: self._count] @ vector).max(initial=-1.0)
+        if np.rint(cosine * 1e6) < self._threshold and len(self._labelled):
+            cosine = self._with_labelled(sample_id, vector)
+        return bool(np.rint(cosine * 1e6) >= self._threshold)
+
+    def _with_labelled(self, sample_id: str, vector: NDArray[np.float64]) -> float:
+        """Cosine with the nearest that is labelled.
+
+        Most batches ask for few images. Who asks for many gets those of the whole pool at once, in blocks, from where
+        that costs no more than what was asked so far.
+        """
+        self._asked += 1
+        if self._asked * _AT_ONCE >= len(self._vectors) and self._nearest is None:
+            self._nearest = self._vectors.nearest(self._labelled)
+        if self._nearest is not None:
+            return float(self._nearest[self._row_of[sample_id]])
+        return float((self._labelled @ vector).max())
 
     def add(self, sample_id: str) -> None:
         """It was picked."""
         vector = self._vector(sample_id)
-        if self._count == len(self._rows):
-            self._rows = np.vstack([self._rows, np.empty((max(64, self._count), len(vector)))])
-        self._rows[self._count] = vector
+        if self._count == len(self._picked):
+            self._picked = np.vstack([self._picked, np.empty_like(self._picked)])
+        self._picked[self._count] = vector
         self._count += 1
 
     def _vector(self, sample_id: str) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from labelloop.core.selection import (
     select_coverage,
     with_golden,
 )
+from labelloop.core.unit_vectors import UnitVectors
 from labelloop.core.vocabulary import Source
 from labelloop_tests.core.builders import unit_rows
 
@@ -241,3 +242,22 @@ def test_the_same_draw_of_golden_images_whatever_their_order():
     manifest, golden = select_coverage(pool_of(40).zcore, 20), [f"g{number}" for number in range(9)]
     one, two = (with_golden(manifest, ids, 4, np.random.default_rng(5)) for ids in (golden, golden[::-1]))
     pd.testing.assert_frame_equal(one, two)
+
+
+@pytest.mark.parametrize("labelled", [0, 1, 40])
+@pytest.mark.parametrize("asked", [3, 200])
+def test_a_twin_is_one_whether_few_are_asked_for_or_so_many_that_all_are_compared_at_once(labelled, asked):
+    rng = np.random.default_rng(0)
+    base, pool = unit_rows(40, 16), unit_rows(200, 16, seed=2)
+    pool[::3] = base[rng.integers(0, 40, 67)]
+    vectors, known = UnitVectors(pool), UnitVectors(base).rows(slice(labelled))
+    seen = Seen([str(row) for row in range(200)], vectors, known, 0.999)
+    picked = np.zeros((0, 16))
+    for row in rng.permutation(200)[:asked]:
+        cosine = vectors.rows(slice(row, row + 1)) @ np.vstack([known, picked]).T
+        expected = bool((np.rint(cosine * 1e6) >= 0.999e6).any())
+        assert seen.holds_twin(str(row)) == expected
+        if row % 2:
+            seen.add(str(row))
+            picked = np.vstack([picked, vectors.rows(slice(row, row + 1))])
+    assert (seen._nearest is not None) == (labelled > 0 and asked == 200)
