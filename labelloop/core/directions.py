@@ -51,6 +51,10 @@ class Directions:
         """Most by which a product of two `narrow` rows is off; the factor 2 covers that they are rounded as well."""
         return float(2 * (self._rows.shape[1] + 4) * 2.0**-24) if self._rows.ndim > 1 else 0.0
 
+    def some(self, which: NDArray[np.intp]) -> "Directions":
+        """Some rows, copied, of the same centre."""
+        return Directions(self._rows[which], self._centre)
+
     def narrow(self, which: Which) -> NDArray[np.float32]:
         """Some rows as unit vectors in float32."""
         rows, scale = self._block(which), self._scale[which, None]

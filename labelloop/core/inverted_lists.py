@@ -7,7 +7,7 @@ is missed. How many are is measured on a sample of rows that is compared with al
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,6 @@ class InvertedLists:
     rows: Directions
     near: NDArray[np.intp]
     recall: float = float("nan")
-
-    def reach(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether the rows of each pair are compared, (M,)."""
-        home = self.near[:, 0]
-        return np.asarray(
-            (self.near[first] == home[second, None]).any(axis=1) | (self.near[second] == home[first, None]).any(axis=1)
-        )
 
     def links(self, threshold: float) -> Iterator[Links]:
         """Pairs whose cosine is at least the threshold, the lower row first; one may come twice."""
@@ -78,15 +71,19 @@ def inverted_lists(
     """
     require_cosine(threshold)
     first, second = _pairs_of(rows, sample, threshold)
-    widest = InvertedLists(rows, top_k(rows, centres, _PROBES[-1])[0])
     if not len(first):
-        return widest
+        return InvertedLists(rows, top_k(rows, centres, _PROBES[-1])[0])
+    near = [top_k(rows.some(which), centres, _PROBES[-1])[0] for which in (first, second)]
     for probes in _PROBES:
-        tried = replace(widest, near=widest.near[:, :probes])
-        recall = float(tried.reach(first, second).mean())
+        recall = float(compared(*(each[:, :probes] for each in near)).mean())
         if recall >= LEAST_RECALL:
-            return replace(tried, recall=recall)
+            return InvertedLists(rows, top_k(rows, centres, probes)[0], recall)
     return None
+
+
+def compared(first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether the rows of each pair are compared, (M,), given the nearest centres of both, (M, P)."""
+    return np.asarray((first == second[:, :1]).any(axis=1) | (second == first[:, :1]).any(axis=1))
 
 
 def _pairs_of(rows: Directions, sample: NDArray[np.intp], threshold: float) -> Links:

@@ -16,7 +16,7 @@ from labelloop.resources.embedded import require_current_embeddings
 from labelloop.resources.project import Project
 
 EXACT = "every image compared with all"
-_LISTS = 4  # times the root of the number of images
+_LISTS = 2  # times the root of the number of images
 _FITTED = 32  # images for each list, from which its centre is found
 
 Say = Callable[[str], None]

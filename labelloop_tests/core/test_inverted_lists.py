@@ -5,7 +5,7 @@ from labelloop.core import inverted_lists as module
 from labelloop.core.directions import Directions
 from labelloop.core.duplicates import directions, near_links
 from labelloop.core.errors import LabelError
-from labelloop.core.inverted_lists import InvertedLists, inverted_lists
+from labelloop.core.inverted_lists import InvertedLists, compared, inverted_lists
 from labelloop_tests.core.builders import unit_rows
 
 
@@ -34,7 +34,7 @@ def test_the_pairs_that_share_a_list_are_found_and_no_other(monkeypatch, block, 
     lists = InvertedLists(rows, lists.near[:, :probes])
     true = np.array(sorted(pairs(near_links(rows, 0.9))))
     assert len(true) > 60
-    assert pairs(lists.links(0.9)) == {tuple(pair) for pair in true[lists.reach(*true.T)].tolist()}
+    assert pairs(lists.links(0.9)) == {tuple(pair) for pair in true[compared(*lists.near[true.T])].tolist()}
 
 
 def test_all_lists_find_all_pairs():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labelloop.core.batch import Seen
 from labelloop.core.errors import LabelError
 from labelloop.core.selection import (
     Failures,

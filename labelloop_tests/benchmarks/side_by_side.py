@@ -1,0 +1,66 @@
+"""What benchmarks share: ways of doing the same, in turn in one process, and what is said of their times."""
+
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+HEADER = (
+    f"{'':>26} {'theirs s':>9} {'min':>7} {'max':>7} {'ours s':>8} {'min':>7} {'max':>7} "
+    f"{'ratio':>6} {'min':>6} {'max':>6} {'wall':>6} {'bar':>5} {'MB theirs':>10} {'ours':>7}"
+)
+
+
+@dataclass
+class Times:
+    """Seconds of each round: of the processor (this process, all threads) and by the clock."""
+
+    cpu: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+
+
+def in_turn(rounds: int, *works: Callable[[], object]) -> list[Times]:
+    """Do each in every round, after one that does not count."""
+    times = [Times() for _ in works]
+    for number in range(rounds + 1):
+        for work, of in zip(works, times, strict=True):
+            wall, cpu = time.perf_counter(), time.process_time()
+            work()
+            if number:
+                of.cpu.append(time.process_time() - cpu)
+                of.wall.append(time.perf_counter() - wall)
+    return times
+
+
+def peak(work: Callable[[], object]) -> float:
+    """Most MB that Python and numpy hold on top of what they held before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def line(what: str, theirs: Times, ours: Times, bar: float, memory: Sequence[float], *, by_clock: bool = False) -> str:
+    """One line of the table; the ratio is of processor time unless `by_clock`."""
+    kinds = ("wall", "cpu") if by_clock else ("cpu", "wall")
+    a, b = (getattr(of, kinds[0]) for of in (theirs, ours))
+    ratios = [one / other for one, other in zip(a, b, strict=True)]
+    other = statistics.median(
+        one / two for one, two in zip(getattr(theirs, kinds[1]), getattr(ours, kinds[1]), strict=True)
+    )
+    return (
+        f"{what:>26} {statistics.median(a):>9.3f} {min(a):>7.3f} {max(a):>7.3f} "
+        f"{statistics.median(b):>8.3f} {min(b):>7.3f} {max(b):>7.3f} "
+        f"{statistics.median(ratios):>6.1f} {min(ratios):>6.1f} {max(ratios):>6.1f} {other:>6.1f} {bar:>5g} "
+        + " ".join(f"{each:>{width}.0f}" for each, width in zip(memory, (10, 7), strict=True))
+    )
+
+
+def exponent(few: int, many: int, first: Times, last: Times) -> float:
+    """By which power of the size the processor time grows."""
+    return float(np.log(statistics.median(last.cpu) / statistics.median(first.cpu)) / np.log(many / few))
