@@ -54,7 +54,9 @@ def inspect(path: Path) -> ImageFile:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             image.load()
-            upright = ImageOps.exif_transpose(image)
+            # Where nothing is to be turned it would copy all pixels.
+            turned = image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT
+            upright = ImageOps.exif_transpose(image) if turned else image
             return ImageFile(
                 path, found.bytes, found.mtime_ns, sample_id(content), upright.width, upright.height, dhash(upright)
             )

@@ -144,6 +144,8 @@ def _what_counts(frame: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_ids(item: Any) -> Any:
     """The item without the ids that the server gave it and its parts, and without the name of a label with an id."""
+    if item is None or isinstance(item, (str, int, float)):
+        return item  # most of it by far
     if isinstance(item, Mapping):
         idle = {"id", "label"} if "label_id" in item else {"id"}
         return {key: _without_ids(value) for key, value in item.items() if key not in idle}

@@ -51,8 +51,12 @@ def _drawn_twice(boxes: pd.DataFrame, corners: Boxes, rows: NDArray[np.intp]) ->
     order = boxes["shape_id"].to_numpy()[rows].argsort(kind="stable") if "shape_id" in boxes else np.arange(len(rows))
     keys = boxes[["sample_id", "label"]].iloc[rows[order]].reset_index(drop=True)
     for positions in keys.groupby(["sample_id", "label"]).indices.values():
+        if len(positions) == 1:
+            continue
         members = rows[order[positions]]
         overlap = iou(corners[members], corners[members]) > TWICE
+        if overlap.sum() == len(members):
+            continue  # each meets but itself
         kept: list[int] = []
         for place in range(len(members)):
             # A copy of a copy is measured against what is kept, so that a chain of shifted boxes is not one object.

@@ -69,8 +69,7 @@ def shape_labels(
         sample_of: Sample id by frame name.
         stored: Keys of what is shown elsewhere, as a box or as a class of its image.
     """
-    made = (label for content in contents for label in _of_task(content, sample_of))
-    return [label for label in made if label.key not in stored]
+    return [label for content in contents for label in _of_task(content, sample_of, stored)]
 
 
 def can_be_shown(raw: RawShape, frame: AnnotatedFrame) -> bool:
@@ -79,17 +78,22 @@ def can_be_shown(raw: RawShape, frame: AnnotatedFrame) -> bool:
     return shape is not None and ("type" not in shape or _look(shape, frame) is not None)
 
 
-def _of_task(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[ShapeLabel]:
+def _of_task(
+    content: TaskContent, sample_of: Mapping[str, str], stored: Collection[tuple[int, str, int]]
+) -> Iterator[ShapeLabel]:
     live = [frame for frame in content.frames if not frame.deleted]
     tracks = {track["id"]: track for frame in content.frames for track in frame.tracks}
     for frame in live:
         place: dict[str, Any] = {"task_id": content.task_id, "job_id": frame.job_id, "frame": frame.frame}
         sample_id = sample_of[frame.name]
         for tag in frame.tags:
+            if (content.task_id, TAG, tag["id"]) in stored:
+                continue
             about = {**place, **_origin(tag), "type": TAG}
             yield ShapeLabel(sample_id, Field.HUMAN_CLASSIFICATIONS, tag["label"], about=about, said=_said(tag))
         for shape in frame.shapes:
-            yield from _of_shape(shape, frame, sample_id, place)
+            if (content.task_id, shape["type"], shape["id"]) not in stored:
+                yield from _of_shape(shape, frame, sample_id, place)
         for number, track in tracks.items():
             moment = at(track, frame.frame)
             if moment is not None:

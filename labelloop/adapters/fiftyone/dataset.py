@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from labelloop.adapters.fiftyone.belonging import follow, refuse_of_others
+from labelloop.adapters.fiftyone.documents import write_fields
 from labelloop.adapters.fiftyone.environment import prepare
 from labelloop.adapters.fiftyone.labels import detections_by_sample
 from labelloop.adapters.files.home import Home
@@ -95,8 +96,11 @@ class LoopDataset:
             for row in samples.itertuples()
             if row.sample_id not in known
         ]
+        if new and not self.dataset.has_sample_field(Field.STATUS):
+            self.dataset.add_sample_field(Field.STATUS, fo.StringField)
         for start in range(0, len(new), ADD_BLOCK):
-            self.dataset.add_samples(new[start : start + ADD_BLOCK], progress=False)
+            block = new[start : start + ADD_BLOCK]
+            self.dataset.add_samples(block, progress=False, expand_schema=False, validate=False)
         return len(new)
 
     def set_values(self, field: str, values: Mapping[str, Any]) -> None:
@@ -106,16 +110,9 @@ class LoopDataset:
 
     def set_boxes(self, field: str, boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> None:
         """Replace a detections field of these samples; looked at and empty is stored as an empty list."""
-        import fiftyone as fo
-
-        if not sample_ids:
-            return
-        if not self.dataset.has_sample_field(field):
-            self.dataset.add_sample_field(field, fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+        self._require_boxes(field)
         made = detections_by_sample(boxes, samples, sample_ids)
-        view = self.view_of(made)
-        values = [made[sample_id] for sample_id in view.values(Field.SAMPLE_ID)]
-        view.set_values(field, values, validate=False, expand_schema=False)
+        write_fields(self.dataset, {sample_id: {str(field): each} for sample_id, each in made.items()})
 
     def replace_tag(self, tag: str, sample_ids: Iterable[str]) -> None:
         """Let exactly these samples carry a tag."""
@@ -211,8 +208,15 @@ class LoopDataset:
 
     def show_labels(self, batch: str, boxes: pd.DataFrame, samples: pd.DataFrame, reviewed: Sequence[str]) -> None:
         """What people drew on a batch, also where they drew nothing."""
-        self.set_boxes(Field.HUMAN_LABELS, boxes, samples, reviewed)
+        field, done = str(Field.HUMAN_LABELS), {str(Field.STATUS): AnnotationStatus.ANNOTATED.value}
+        self._require_boxes(field)
+        made = detections_by_sample(boxes, samples, reviewed)
+        write_fields(self.dataset, {sample_id: {field: each, **done} for sample_id, each in made.items()})
         self.replace_tag(annotated_tag(batch), reviewed)
-        view = self.view_of(reviewed)
-        view.untag_samples(Tag.TO_ANNOTATE)
-        view.set_values(Field.STATUS, [AnnotationStatus.ANNOTATED] * len(view))
+        self.view_of(reviewed).untag_samples(Tag.TO_ANNOTATE)
+
+    def _require_boxes(self, field: str) -> None:
+        import fiftyone as fo
+
+        if not self.dataset.has_sample_field(field):
+            self.dataset.add_sample_field(field, fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)

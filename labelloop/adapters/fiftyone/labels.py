@@ -29,9 +29,10 @@ def detections_by_sample(boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids:
     sized = boxes[boxes["sample_id"].isin(found.keys())].merge(
         samples[["sample_id", "width", "height"]], on="sample_id"
     )
-    for row, box in zip(sized.to_dict("records"), relative_xywh(sized).tolist(), strict=True):
-        own = {"_id": ObjectId(), "attributes": {}, "tags": [], "label": row["label"], "bounding_box": box}
-        found[row["sample_id"]].append({**label, **own, **_attributes(row)})
+    boxed = zip(sized["sample_id"].tolist(), sized["label"].tolist(), relative_xywh(sized).tolist(), strict=True)
+    for (sample_id, name, box), attributes in zip(boxed, _attributes(sized), strict=True):
+        own = {"_id": ObjectId(), "attributes": {}, "tags": [], "label": name, "bounding_box": box}
+        found[sample_id].append({**label, **own, **attributes})
     return {sample_id: {**whole, "detections": items} for sample_id, items in found.items()}
 
 
@@ -45,16 +46,18 @@ def relative_xywh(boxes: pd.DataFrame) -> np.ndarray:
     return np.hstack([xyxy[:, :2] / size, (xyxy[:, 2:] - xyxy[:, :2]) / size])
 
 
-def _attributes(row: dict) -> dict[str, Any]:
-    attributes: dict[str, Any] = {name: _plain(row[name]) for name in PROVENANCE if not _absent(row.get(name))}
-    if not _absent(row.get("score")):
-        attributes["confidence"] = float(row["score"])
-    return attributes
+def _attributes(boxes: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of each box what is known beside its place."""
+    known: dict[str, list[Any]] = {name: _plain(boxes[name]) for name in PROVENANCE if name in boxes}
+    if "score" in boxes:
+        known["confidence"] = [None if pd.isna(score) else float(score) for score in boxes["score"].tolist()]
+    rows = zip(*known.values(), strict=True) if known else iter([()] * len(boxes))
+    return [{name: each for name, each in zip(known, row, strict=True) if each is not None} for row in rows]
 
 
-def _absent(value: Any) -> bool:
-    return value is None or bool(pd.isna(value))
-
-
-def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, (int, float, np.integer, np.floating)) else str(value)
+def _plain(values: pd.Series) -> list[Any]:
+    """Numbers and text as the database takes them; None for what is missing."""
+    cells = values.astype(object).where(values.notna(), None).tolist()
+    if pd.api.types.is_numeric_dtype(values):
+        return [None if cell is None else int(cell) for cell in cells]
+    return [cell if cell is None or isinstance(cell, (str, int)) else str(cell) for cell in cells]

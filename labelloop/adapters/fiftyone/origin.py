@@ -7,6 +7,7 @@ import pymongo
 from pymongo.errors import ConnectionFailure
 
 from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.fiftyone.documents import write_fields
 from labelloop.adapters.fiftyone.environment import database_name
 from labelloop.adapters.files.home import Home
 from labelloop.core.errors import ConfigError, DatabaseBusyError
@@ -20,11 +21,9 @@ def show_origin(loop: LoopDataset, origin: pd.DataFrame) -> None:
     """Set the fields of `Provenance`, and the address of the task, from a row for each sample."""
     if origin.empty:
         return
-    plain = origin.astype(object).where(origin.notna(), None)
-    for field in (*Provenance, Field.CVAT_URL):
-        values = plain[str(field)]
-        if values.notna().any():
-            loop.set_values(field, dict(zip(plain["sample_id"], values, strict=True)))
+    shown = origin[[*map(str, Provenance), str(Field.CVAT_URL)]]
+    plain = shown.astype(object).where(shown.notna(), None).to_dict("records")
+    write_fields(loop.dataset, dict(zip(origin["sample_id"], plain, strict=True)))
 
 
 def show_removed(loop: LoopDataset, removed: list[str], reviewed: list[str]) -> None:

@@ -1,7 +1,7 @@
 """The plain files that decide what was chosen, labelled, trained and measured; FiftyOne is rebuilt from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from labelloop.adapters.files.atomic import read_json, write_json
 from labelloop.adapters.files.embedding_store import EmbeddingStore
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.missing import FIRST, PREPARE
+from labelloop.adapters.files.stored_labels import LabelFiles, StoredLabels
 from labelloop.adapters.files.tables import read_frame, write_frame
 from labelloop.core import vocabulary
 from labelloop.core.annotation import TaskContent, content_hash
 from labelloop.core.drawn import unknown_labels
-from labelloop.core.label_version import LabelVersion, project
+from labelloop.core.label_version import LabelVersion
 from labelloop.core.looked import versions_of_tasks
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
@@ -32,6 +33,7 @@ class Ledger:
     """Typed access to the plain files of a home; a missing file is an error that says what to run first."""
 
     home: Home
+    label_files: LabelFiles = field(default_factory=LabelFiles, repr=False, compare=False)
 
     @property
     def root(self) -> Path:
@@ -189,12 +191,11 @@ class Ledger:
         Raises:
             MissingStateError: If the labels of the batch were not taken back yet.
         """
-        stored = read_json(self.label_file(batch, self.revision(batch)), FIRST["labels"].format(name=batch))
-        contents = [TaskContent.from_dict(content) for content in stored["contents"]]
-        schema = self.schema().at(Schema.from_dict(stored["schema"]).version)
-        told = stored.get("looked_for"), stored.get("image_classes", ())
-        version = project(contents, stored["sample_of"], schema, *told)
-        return version.with_sources({int(shape): source for shape, source in stored.get("provenance", {}).items()})
+        return self._labels(batch).version(self.schema())
+
+    def _labels(self, batch: str) -> StoredLabels:
+        path = self.label_file(batch, self.revision(batch))
+        return self.label_files.read(path, FIRST["labels"].format(name=batch))
 
     def revision(self, batch: str) -> str:
         """Revision of the current labels of a batch."""
@@ -214,8 +215,8 @@ class Ledger:
 
     def contents(self, batch: str) -> tuple[list[TaskContent], dict[str, str]]:
         """The tasks of a batch as they were last taken back, and the sample of each frame name."""
-        stored = read_json(self.label_file(batch, self.revision(batch)), FIRST["labels"].format(name=batch))
-        return [TaskContent.from_dict(content) for content in stored["contents"]], stored["sample_of"]
+        stored = self._labels(batch)
+        return list(stored.contents), dict(stored.sample_of)
 
     def samples_of_frames(self, batch: str) -> dict[str, str]:
         """Sample id by frame name, over the tasks that a batch was sent in."""
@@ -251,12 +252,11 @@ class Ledger:
         record = {"revision": revision, "drawn": content_hash(drawn)}
         if self.read_or_none("labels", batch) == record and self.label_file(batch, revision).is_file():
             return False
-        project(contents, sample_of, schema, looked_for, image_classes)  # refuses before anything is written
-        stored: dict[str, Any] = {"contents": [content.to_dict() for content in contents], "sample_of": dict(sample_of)}
-        stored |= {"schema": schema.to_dict(), "looked_for": looked_for, "image_classes": list(image_classes)}
-        if provenance:
-            stored["provenance"] = dict(provenance)
-        write_json(self.label_file(batch, revision), stored, compact=True)
+        stored = StoredLabels(
+            tuple(contents), dict(sample_of), schema, looked_for, tuple(image_classes), provenance or {}
+        )
+        stored.version(schema)  # refuses before anything is written
+        self.label_files.write(self.label_file(batch, revision), stored)
         self.write("labels", batch, record)
         return True
 
