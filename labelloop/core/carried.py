@@ -29,12 +29,12 @@ def carried(content: TaskContent, only: Set[Said] | None = None) -> dict[str, An
         "deleted": sorted(frame.name for frame in content.frames if frame.deleted),
         "frames": {
             frame.name: {
-                "shapes": _in_order(_plain(shape, names, only) for shape in frame.shapes),
-                "tags": _in_order(_plain(tag, names, only) for tag in frame.tags),
+                "shapes": _in_order(plain(shape, names, only) for shape in frame.shapes),
+                "tags": _in_order(plain(tag, names, only) for tag in frame.tags),
             }
             for frame in content.frames
         },
-        "tracks": _in_order(_plain(track, names, only) for track in tracks.values()),
+        "tracks": _in_order(plain(track, names, only) for track in tracks.values()),
     }
 
 
@@ -58,19 +58,27 @@ def _said(item: RawShape, label: str) -> set[Said]:
     return own.union(*(_said(part, name) for part, name in inner))
 
 
-def _plain(item: RawShape, names: Mapping[int, str], only: Set[Said] | None, label: str = "") -> dict[str, Any]:
+def plain(item: RawShape, names: Mapping[int, str], only: Set[Said] | None = None, label: str = "") -> dict[str, Any]:
+    """An object in names alone, with CVAT's defaults where nothing is said: equal objects give equal values.
+
+    Args:
+        item: A shape, tag or track, or a part of one.
+        names: Name of each frame.
+        only: Attributes that count; all of them when it is left out.
+        label: Label of what the item is a part of.
+    """
     label = item.get("label", label)
     rest = {key: value for key, value in item.items() if key not in NUMBERS_OF_A_TASK}
-    plain = {**rest, "frame": names[int(item["frame"])], "attributes": _attributes(item, label, only)}
+    told = {**rest, "frame": names[int(item["frame"])], "attributes": _attributes(item, label, only)}
     if "label" in item:
-        plain |= {"group": item.get("group") or None, "source": item.get("source", "manual")}
+        told |= {"group": item.get("group") or None, "source": item.get("source", "manual")}
     if "type" in item:
         numbers = {"points": _floats(item.get("points", ())), "rotation": float(item.get("rotation", 0.0))}
-        plain = {**DRAWN_DEFAULTS, **plain, **numbers}
+        told = {**DRAWN_DEFAULTS, **told, **numbers}
     if "shapes" in item:
-        plain["shapes"] = _in_order(_plain(keyframe, names, only, label) for keyframe in item["shapes"])
-    parts = [_plain({"frame": item["frame"], **part}, names, only) for part in item.get("elements", ())]
-    return {**plain, "elements": _in_order(parts)}
+        told["shapes"] = _in_order(plain(keyframe, names, only, label) for keyframe in item["shapes"])
+    parts = [plain({"frame": item["frame"], **part}, names, only) for part in item.get("elements", ())]
+    return {**told, "elements": _in_order(parts)}
 
 
 def _attributes(item: RawShape, label: str, only: Set[Said] | None) -> dict[str, str]:

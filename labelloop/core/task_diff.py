@@ -1,14 +1,12 @@
 """What writing the labels of a task here over those on the server would change there, frame by frame."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent, content_hash
+from labelloop.core.carried import Said, attributes_said, plain
 from labelloop.core.errors import LabelError
-
-UNSENT = ("id", "label")  # given by the server, and by whoever reads it
 
 
 @dataclass(frozen=True)
@@ -37,30 +35,16 @@ def objects(frame: AnnotatedFrame) -> dict[str, list[RawShape]]:
     return {"shapes": list(frame.shapes), "tags": list(frame.tags), "tracks": tracks}
 
 
-def bare(item: RawShape) -> dict[str, Any]:
-    """An object as CVAT takes it: without ids of its own and of its parts, and without names."""
-    plain: dict[str, Any] = {key: value for key, value in item.items() if key not in UNSENT}
-    if "attributes" in item:
-        plain["attributes"] = [{"spec_id": each["spec_id"], "value": str(each["value"])} for each in item["attributes"]]
-        plain["attributes"].sort(key=lambda each: each["spec_id"])
-    for part in ("elements", "shapes"):
-        if part in item:
-            plain[part] = [bare(inner) for inner in item[part]]
-    if "points" in item:
-        plain["points"] = [float(value) for value in item["points"]]
-    return plain | ({"rotation": float(item["rotation"])} if "rotation" in item else {})
-
-
 def diff(ours: TaskContent, theirs: TaskContent) -> list[FrameDiff]:
     """The frames that differ, in order; an object with the same id and other content is changed.
+
+    Objects are compared by names. An attribute that the labels here know nothing of does not count: it got its default
+    when it was added in CVAT.
 
     Raises:
         LabelError: If the two do not have the same frames.
     """
-    if not _have_the_same_frames(ours, theirs):
-        raise LabelError(f"The labels of task {ours.task_id} here are of other frames than the task has", ours.url)
-    found = [_frame(mine, other) for mine, other in zip(ours.frames, theirs.frames, strict=True)]
-    return [each for each in found if each.added or each.changed or each.removed or each.deleted is not None]
+    return _diff(ours, theirs, attributes_said(ours))
 
 
 def is_said_by(versions: Sequence[TaskContent], content: TaskContent) -> bool:
@@ -69,35 +53,68 @@ def is_said_by(versions: Sequence[TaskContent], content: TaskContent) -> bool:
     They need not be the same version: a rewriting that broke off may have brought the one and not the other.
     """
     of_task = (each for each in versions if each.task_id == content.task_id and _have_the_same_frames(each, content))
-    found = [diff(each, content) for each in of_task]
+    found = [_diff(each, content) for each in of_task]
     drawn = any(all(not (frame.added or frame.changed or frame.removed) for frame in frames) for frames in found)
     return drawn and any(all(frame.deleted is None for frame in frames) for frames in found)
+
+
+def is_made_of(parts: Sequence[TaskContent], content: TaskContent) -> bool:
+    """Whether everything in a content is in one of these versions, object by object.
+
+    So it is after a rewriting that broke off between two jobs: some have what is new, others what there was before,
+    and a frame of two jobs may have both.
+    """
+    of_task = [each for each in parts if _have_the_same_frames(each, content)]
+    names = _names(content)
+    for number, frame in enumerate(content.frames):
+        there = [each.frames[number] for each in of_task]
+        known = {digest for each in there for digest in _digests(each, names, None)}
+        if frame.deleted not in {each.deleted for each in there} or not _digests(frame, names, None).keys() <= known:
+            return False
+    return True
+
+
+def _diff(ours: TaskContent, theirs: TaskContent, only: Set[Said] | None = None) -> list[FrameDiff]:
+    if not _have_the_same_frames(ours, theirs):
+        raise LabelError(f"The labels of task {ours.task_id} here are of other frames than the task has", ours.url)
+    names = _names(ours)
+    found = [_frame(mine, other, names, only) for mine, other in zip(ours.frames, theirs.frames, strict=True)]
+    return [each for each in found if each.added or each.changed or each.removed or each.deleted is not None]
 
 
 def _have_the_same_frames(one: TaskContent, other: TaskContent) -> bool:
     return [frame.name for frame in one.frames] == [frame.name for frame in other.frames]
 
 
-def _frame(mine: AnnotatedFrame, other: AnnotatedFrame) -> FrameDiff:
-    new, gone = _only(mine, other), _only(other, mine)
+def _names(content: TaskContent) -> dict[int, str]:
+    return {frame.frame: frame.name for frame in content.frames}
+
+
+def _frame(mine: AnnotatedFrame, other: AnnotatedFrame, names: Mapping[int, str], only: Set[Said] | None) -> FrameDiff:
+    here, there = _digests(mine, names, only), _digests(other, names, only)
+    new, gone = _only(here, there), _only(there, here)
     changed = len(set(_ids(new)) & set(_ids(gone)))
     deleted = mine.deleted if mine.deleted != other.deleted else None
     return FrameDiff(mine.frame, mine.name, len(new) - changed, changed, len(gone) - changed, deleted)
 
 
-def _only(one: AnnotatedFrame, other: AnnotatedFrame) -> list[tuple[str, RawShape]]:
-    """Objects of the one that the other does not have, with their kind; equal ones count as often as they are there."""
-    there = Counter(content_hash([kind, bare(item)]) for kind, items in objects(other).items() for item in items)
-    left = []
-    for kind, items in objects(one).items():
+def _digests(
+    frame: AnnotatedFrame, names: Mapping[int, str], only: Set[Said] | None
+) -> dict[str, list[tuple[str, RawShape]]]:
+    """The objects of a frame, each with its kind, by what they are; equal ones are together."""
+    found: dict[str, list[tuple[str, RawShape]]] = {}
+    for kind, items in objects(frame).items():
         for item in items:
-            digest = content_hash([kind, bare(item)])
-            if there[digest]:
-                there[digest] -= 1
-            else:
-                left.append((kind, item))
-    return left
+            found.setdefault(content_hash([kind, plain(item, names, only)]), []).append((kind, item))
+    return found
 
 
-def _ids(items: list[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Any]]:
+def _only(
+    one: Mapping[str, list[tuple[str, RawShape]]], other: Mapping[str, list[tuple[str, RawShape]]]
+) -> list[tuple[str, RawShape]]:
+    """Objects of the one that the other does not have; equal ones count as often as they are there."""
+    return [each for digest, items in one.items() for each in items[len(other.get(digest, ())) :]]
+
+
+def _ids(items: list[tuple[str, RawShape]]) -> list[tuple[str, Any]]:
     return [(kind, item["id"]) for kind, item in items if item.get("id") is not None]

@@ -1,18 +1,19 @@
 """Labels of a batch here written over those in its CVAT tasks: only when asked, and never over what people did since.
 
 What a task holds must be what some label version of the batch here says, so that nothing is lost by writing over it;
-and it is backed up all the same.
+and it is backed up all the same. A task is written job by job: until that is done, a note here says what it was made
+of, so that a task of which half was written is known as such, and the same command goes on with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
-from labelloop.adapters.cvat.overwrite import overwrite
+from labelloop.adapters.cvat.rewrite import named_as_there, write_content
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import ConfigError, CvatError, LabelError, MissingStateError
-from labelloop.core.task_diff import FrameDiff, diff, is_said_by
+from labelloop.core.task_diff import FrameDiff, diff, is_made_of, is_said_by
 from labelloop.core.vocabulary import SOURCE
 from labelloop.resources import app
 from labelloop.resources.cvat import CvatResource
@@ -41,8 +42,16 @@ def require_sent(project: Project, batch: str) -> None:
         raise MissingStateError(f"'{batch}' was never sent to CVAT; sent were: {', '.join(sent) or 'none'}")
 
 
-def plan(project: Project, cvat: CvatResource, batch: str) -> list[Rewriting]:
-    """The tasks of a batch that would be written; nothing is changed.
+def plan(
+    project: Project, cvat: CvatResource, batch: str, ours: Sequence[TaskContent] | None = None
+) -> list[Rewriting]:
+    """The tasks of a batch that would be written; nothing is changed there.
+
+    Args:
+        project: The project.
+        cvat: The connection.
+        batch: A batch that was sent.
+        ours: What its tasks are to hold; the labels as they were last taken, or changed here, when it is left out.
 
     Raises:
         ConfigError: If `annotation.push` is false.
@@ -53,11 +62,18 @@ def plan(project: Project, cvat: CvatResource, batch: str) -> list[Rewriting]:
         raise ConfigError("annotation.push is false, so no task is written", f"Set it to true in {project.config}.")
     if app.is_in_app(project, batch):
         raise LabelError(f"{batch} is labelled in the App and has no CVAT task")
-    ours, _ = project.ledger.contents(batch)
     server = cvat.server(project)
-    theirs = [pull.content(server, content.task_id) for content in ours]
-    _refuse_unknown(project, batch, theirs)
-    found = [Rewriting(mine, other, tuple(diff(mine, other))) for mine, other in zip(ours, theirs, strict=True)]
+    wanted = [
+        named
+        for content in (project.ledger.contents(batch)[0] if ours is None else ours)
+        for named in named_as_there(server, [content])
+    ]
+    theirs = [pull.content(server, content.task_id) for content in wanted]
+    _refuse_unknown(project, server, batch, theirs)
+    found = [Rewriting(mine, other, tuple(diff(mine, other))) for mine, other in zip(wanted, theirs, strict=True)]
+    for each in found:
+        if not each.frames:  # what broke off last was only the answer
+            project.ledger.remove("rewriting", _note(batch, each.ours.task_id))
     return [each for each in found if each.frames]
 
 
@@ -80,18 +96,35 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
     if now.revision != each.theirs.revision:
         raise _changed(batch, [now])
     project.ledger.write("backups", f"{batch}/task-{task_id}-{now.revision}", now.to_dict())
-    overwrite(server, each.ours)
-    left = diff(each.ours, pull.content(server, task_id))
+    begun = [*_begun(project, batch, task_id), now, each.ours]
+    project.ledger.write("rewriting", _note(batch, task_id), [content.to_dict() for content in begun])
+    left = diff(each.ours, write_content(server, task_id, each.ours))
     if left:
         raise CvatError(
             f"Task {task_id} was written and holds something else: {'; '.join(frame.told for frame in left[:5])}",
             f"What it held before is in backups/{batch} of {project.home.root}.",
         )
+    project.ledger.remove("rewriting", _note(batch, task_id))
 
 
-def _refuse_unknown(project: Project, batch: str, theirs: list[TaskContent]) -> None:
+def _note(batch: str, task_id: int) -> str:
+    return f"{batch}/task-{task_id}"
+
+
+def _begun(project: Project, batch: str, task_id: int) -> list[TaskContent]:
+    """What a task was made of, and was to become, when writing it broke off; nothing when it did not."""
+    noted = project.ledger.read_or_none("rewriting", _note(batch, task_id)) or []
+    return [TaskContent.from_dict(content) for content in noted]
+
+
+def _refuse_unknown(project: Project, server: CvatServer, batch: str, theirs: list[TaskContent]) -> None:
     versions = project.ledger.all_contents(batch)
-    unknown = [content for content in theirs if not is_said_by(versions, content)]
+    unknown = []
+    for content in theirs:
+        known = named_as_there(server, [each for each in versions if each.task_id == content.task_id])
+        begun = named_as_there(server, _begun(project, batch, content.task_id))
+        if not is_said_by(known, content) and not is_made_of(begun, content):
+            unknown.append(content)
     if unknown:
         raise _changed(batch, unknown)
 

@@ -4,7 +4,7 @@ import pytest
 
 from labelloop.core.annotation import AnnotatedFrame, TaskContent
 from labelloop.core.errors import LabelError
-from labelloop.core.task_diff import FrameDiff, bare, diff, is_said_by, objects
+from labelloop.core.task_diff import FrameDiff, diff, is_made_of, is_said_by, objects
 
 
 def box(shape_id: int, *points: float, **more) -> dict:
@@ -34,7 +34,9 @@ A, B = box(1, 1, 1, 5, 5), box(2, 2, 2, 6, 6)
     [
         ({"shapes": (A, B)}, {"shapes": (A, B)}, []),
         ({"shapes": (A, B)}, {"shapes": (B, A)}, []),
-        ({"shapes": (A,)}, {"shapes": (box(8, 1.0, 1.0, 5.0, 5.0, rotation=0),)}, ["1 added, 1 removed"]),
+        ({"shapes": (A,)}, {"shapes": (box(8, 1.0, 1.0, 5.0, 5.0, rotation=0),)}, []),
+        ({"shapes": (A,)}, {"shapes": (box(8, 1.0, 1.0, 5.0, 5.0, rotation=9),)}, ["1 added, 1 removed"]),
+        ({"shapes": (A,)}, {"shapes": (box(1, 1.0, 1.0, 5.0, 5.0, label="dog"),)}, ["1 changed"]),
         ({"shapes": (A,)}, {"shapes": (box(8, 1.0, 1.0, 5.0, 5.0),)}, []),
         ({"shapes": (A,)}, {"shapes": (box(1, 1, 1, 5, 9),)}, ["1 changed"]),
         ({"shapes": (A, A)}, {"shapes": (A,)}, ["1 added"]),
@@ -42,8 +44,10 @@ A, B = box(1, 1, 1, 5, 5), box(2, 2, 2, 6, 6)
         ({"tags": (A,)}, {"shapes": (A,)}, ["1 added, 1 removed"]),
         ({"deleted": True}, {}, ["frame deleted"]),
         ({}, {"deleted": True, "shapes": (A,)}, ["1 removed, frame restored"]),
-        ({"shapes": (box(1, 1, attributes=[{"spec_id": 1, "value": "x", "name": "old"}]),)},
-         {"shapes": (box(1, 1, attributes=[{"spec_id": 1, "value": "x", "name": "new"}]),)}, []),
+        ({"shapes": (box(1, 1, attributes=[{"spec_id": 1, "value": "x", "name": "n"}]),)},
+         {"shapes": (box(1, 1, attributes=[{"spec_id": 8, "value": "x ", "name": "n"}]),)}, []),
+        ({"shapes": (box(1, 1, attributes=[{"spec_id": 1, "value": "x", "name": "n"}]),)},
+         {"shapes": (box(1, 1, attributes=[{"spec_id": 1, "value": "y", "name": "n"}]),)}, ["1 changed"]),
     ],
 )  # fmt: skip
 def test_what_writing_would_change_on_a_frame(ours, theirs, said):
@@ -59,17 +63,6 @@ def test_a_track_is_counted_once_though_it_stands_on_every_keyframe():
     assert [len(objects(frame)["tracks"]) for frame in task(*frames).frames] == [1, 0, 0]
 
 
-def test_what_is_sent_has_no_ids_of_its_own_and_no_names():
-    skeleton = box(1, attributes=[{"spec_id": 5, "value": 3, "name": "n"}], elements=[box(2, 1, 2), box(3, 3, 4)])
-    sent = bare(skeleton)
-    assert sent["attributes"] == [{"spec_id": 5, "value": "3"}]
-    assert [sorted(part) for part in (sent, *sent["elements"])] == [
-        ["attributes", "elements", "frame", "label_id", "points", "type"],
-        *[["frame", "label_id", "points", "type"]] * 2,
-    ]
-    assert bare(track(4, 0, 2))["shapes"][1] == {"frame": 2, "points": [1.0, 2.0, 3.0, 4.0], "attributes": []}
-
-
 def test_tasks_of_other_frames_are_not_compared():
     with pytest.raises(LabelError, match="task 3 here are of other frames"):
         diff(task({}, {}), task({}))
@@ -81,3 +74,18 @@ def test_what_is_drawn_and_what_is_deleted_may_be_said_by_different_versions():
     assert is_said_by([before, after], task({"shapes": (A,), "deleted": True}))
     assert not is_said_by([before], task({"shapes": (A,), "deleted": True}))
     assert not is_said_by([before, after], task({"shapes": (A, B)}))
+
+
+def test_an_attribute_that_was_added_in_cvat_is_no_difference_but_may_hold_what_nobody_else_has():
+    new = box(1, 1, 1, 5, 5, attributes=[{"spec_id": 1, "value": "x", "name": "n"}])
+    assert diff(task({"shapes": (A,)}), task({"shapes": (new,)})) == []
+    assert not is_said_by([task({"shapes": (A,)})], task({"shapes": (new,)}))
+
+
+def test_a_task_of_which_half_was_written_is_made_of_what_it_was_and_what_it_was_to_be():
+    before, after = task({"shapes": (A,)}, {"shapes": (A,)}), task({"shapes": (B,)}, {"shapes": (B,), "deleted": True})
+    assert is_made_of([before, after], task({"shapes": (B,)}, {"shapes": (A, B)}))
+    assert is_made_of([before, after], task({"shapes": (B,)}, {"shapes": (B,), "deleted": True}))
+    assert not is_made_of([before, after], task({"shapes": (box(3, 3, 3, 9, 9),)}, {"shapes": (A,)}))
+    assert not is_made_of([before, after], task({"shapes": (A,), "deleted": True}, {"shapes": (A,)}))
+    assert not is_made_of([], task({"shapes": (A,)}, {}))

@@ -1,5 +1,6 @@
 """Labels that were changed here go back into their tasks, and never over what people did since."""
 
+import contextlib
 import json
 import uuid
 from dataclasses import replace
@@ -24,11 +25,11 @@ LABELS = {"cat": {"attributes": [{"name": "note", "input": "text"}]}}
 class Sent:
     """A batch of two tasks that people are done with, and whose labels were taken."""
 
-    def __init__(self, place: Place, folder) -> None:
+    def __init__(self, place: Place, folder, **annotation) -> None:
         self.place, self.server = place, place.server
         self.now: Project = project_to_send(
-            folder, ["a.png", "b.png", "c.png"], project=f"repush {uuid.uuid4().hex[:8]}", max_task_images=2,
-            labels=LABELS,
+            folder, ["a.png", "b.png", "c.png"], project=f"repush {uuid.uuid4().hex[:8]}", labels=LABELS,
+            **{"max_task_images": 2, **annotation},
         )  # fmt: skip
         record = send(self.now, self.server)
         self.tasks = [task["task_id"] for task in record["tasks"]]
@@ -37,7 +38,8 @@ class Sent:
         self.label = {label["name"]: label for label in labels}
         for task in self.tasks:
             self.draw(task, [self.box(0, 1), self.box(0, 11)])
-            complete_job(self.server, jobs_of_task(self.server, task)[0].job_id)
+            for job in jobs_of_task(self.server, task):
+                complete_job(self.server, job.job_id)
         self.take()
 
     def box(self, frame: int, at: float) -> dict:
@@ -84,6 +86,10 @@ def sent(place, tmp_path) -> Sent:
 
 def backups(sent: Sent) -> list:
     return sorted((sent.now.home.root / "backups").rglob("*.json"))
+
+
+def begun(sent: Sent) -> list:
+    return sorted((sent.now.home.root / "rewriting").rglob("*.json"))
 
 
 def test_without_an_edit_there_is_nothing_to_write(sent):
@@ -167,10 +173,78 @@ def test_a_rewriting_that_broke_off_after_any_write_goes_on_the_next_time(sent, 
     assert [frame.deleted for frame in sent.on_server()[0].frames] == [False, False]
 
 
+OVERLAPPING = {"max_task_images": 3, "segment_size": 2, "overlap": 1}  # jobs of the frames 0, 1 and 1, 2
+
+
+def points(sent: Sent) -> list[list[list[float]]]:
+    """What is on each frame of the first task, as it is read through the task and through all its jobs."""
+    task = [[shape["points"] for shape in frame.shapes] for frame in sent.on_server()[0].frames]
+    for job in jobs_of_task(sent.server, sent.tasks[0]):
+        kept = sent.server.get(f"/api/jobs/{job.job_id}/annotations/", "reading")
+        for shape in kept["shapes"]:
+            assert shape["points"] in task[shape["frame"]]
+    return task
+
+
+def edit_everywhere(sent: Sent) -> None:
+    """A box on each frame of the first task, in place of what was there."""
+    first, *rest = sent.now.ledger.contents("v0")[0]
+    shape = first.frames[0].shapes[0]
+    frames = tuple(
+        replace(frame, shapes=({**shape, "id": 10**9 + frame.frame, "frame": frame.frame, "points": [9, 9, 20, 21]},))
+        for frame in first.frames
+    )
+    sent.now.ledger.save_labels("v0", [replace(first, frames=frames), *rest], sent.sample_of)
+
+
+def test_a_frame_of_two_jobs_holds_each_shape_once(place, tmp_path):
+    sent = Sent(place, tmp_path, **OVERLAPPING)
+    edit_everywhere(sent)
+    sent.carry_out(sent.plan())
+    assert points(sent) == [[[9.0, 9.0, 20.0, 21.0]]] * 3
+    jobs = jobs_of_task(sent.server, sent.tasks[0])
+    kept = [sent.server.get(f"/api/jobs/{job.job_id}/annotations/", "reading")["shapes"] for job in jobs]
+    assert sorted(shape["frame"] for shapes in kept for shape in shapes) == [0, 1, 2]
+    assert sent.plan() == []
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_rewriting_that_broke_off_between_jobs_is_ended_by_the_same_command(place, tmp_path, written):
+    sent = Sent(place, tmp_path, **OVERLAPPING)
+    before = points(sent)
+    edit_everywhere(sent)
+    puts = []
+
+    def cut(method, *_):
+        puts.append(method) if method == "PUT" else None
+        return method == "PUT" and len(puts) > written
+
+    lossy, _ = lossy_server(place.access, cut, Cut(for_good=True))
+    with pytest.raises(CvatUnreachableError) if written < 2 else contextlib.nullcontext():
+        repush.carry_out(sent.now, through(lossy), "v0", sent.plan(), print)
+    assert len(begun(sent)) == (written < 2)
+    sent.carry_out(sent.plan())
+    assert points(sent) == [[[9.0, 9.0, 20.0, 21.0]]] * 3
+    assert sent.plan() == [] == begun(sent)
+    held = [TaskContent.from_dict(json.loads(backup.read_text())) for backup in backups(sent)]
+    assert before in [[[shape["points"] for shape in frame.shapes] for frame in content.frames] for content in held]
+
+
+def test_what_people_drew_into_a_half_written_task_is_not_written_over(place, tmp_path):
+    sent = Sent(place, tmp_path, **OVERLAPPING)
+    edit_everywhere(sent)
+    lossy, _ = lossy_server(place.access, lambda method, *_: method == "PUT", Cut(for_good=True))
+    with pytest.raises(CvatUnreachableError):
+        repush.carry_out(sent.now, through(lossy), "v0", sent.plan(), print)
+    sent.draw(sent.tasks[0], [sent.box(0, 31)])
+    with pytest.raises(MissingStateError, match="Take them first"):
+        sent.plan()
+
+
 def test_a_server_that_keeps_something_else_is_told_with_the_way_back(sent, monkeypatch):
     sent.edit()
     plans = sent.plan()
-    monkeypatch.setattr("labelloop.resources.repush.overwrite", lambda *_: None)
+    monkeypatch.setattr("labelloop.resources.repush.write_content", lambda server, task, _: pull.content(server, task))
     with pytest.raises(CvatError, match=r"holds something else: frame 0 .*What it held before is in backups/v0"):
         sent.carry_out(plans)
     assert len(backups(sent)) == 1

@@ -35,7 +35,7 @@ class TaskSummary:
 
 
 @dataclass(frozen=True)
-class _Names:
+class Names:
     """Names behind the numbers in annotations."""
 
     labels: Mapping[int, str]
@@ -98,7 +98,7 @@ def content(server: CvatServer, task_id: int) -> TaskContent:
     meta = server.get(f"/api/tasks/{task_id}/data/meta", f"reading the frames of task {task_id}")
     if len(meta["frames"]) != int(task["size"]):
         raise CvatError(f"task {task_id} '{task['name']}' is a video", "Labelloop takes tasks made of images.")
-    names = _read_names(server, task_id)
+    names = read_names(server, task_id)
     raw = server.get(f"/api/tasks/{task_id}/annotations/", f"reading the annotations of task {task_id}")
     drawn = {kind: _by_frame(raw.get(kind) or [], names, len(meta["frames"])) for kind in ("shapes", "tags", "tracks")}
     jobs = jobs_of_task(server, task_id)
@@ -152,16 +152,17 @@ def _progress(server: CvatServer, task_id: int, task: dict[str, Any] | None, job
     )
 
 
-def _read_names(server: CvatServer, task_id: int) -> _Names:
+def read_names(server: CvatServer, task_id: int) -> Names:
+    """Names of the labels of a task and of their attributes, those of sublabels among them, by number."""
     labels = server.list_all("/api/labels", f"reading the labels of task {task_id}", task_id=task_id)
     every = [*labels, *(sub for label in labels for sub in label.get("sublabels") or [])]
-    return _Names(
+    return Names(
         {int(label["id"]): str(label["name"]) for label in every},
         {int(spec["id"]): str(spec["name"]) for label in every for spec in label.get("attributes") or []},
     )
 
 
-def _by_frame(items: Iterable[RawShape], names: _Names, size: int) -> dict[int, list[RawShape]]:
+def _by_frame(items: Iterable[RawShape], names: Names, size: int) -> dict[int, list[RawShape]]:
     """Items by frame and in the order of their ids; a track stands on every frame where it has a keyframe."""
     placed: dict[int, list[RawShape]] = {}
     for item in sorted(items, key=lambda item: (item["frame"], item["id"])):
@@ -195,7 +196,7 @@ def _frames(
     ]
 
 
-def _named(item: RawShape, names: _Names) -> dict[str, Any]:
+def _named(item: RawShape, names: Names) -> dict[str, Any]:
     """The item with `label` and the names of its attributes, down to the shapes of tracks and parts of skeletons."""
     named = dict(item)
     if "label_id" in item:

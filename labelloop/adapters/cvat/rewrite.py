@@ -5,12 +5,12 @@ the task, for CVAT then puts what is on a frame of two jobs into both, and cuts 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import Job, delete_frames, jobs_of_task
-from labelloop.adapters.cvat.pull import content
+from labelloop.adapters.cvat.pull import Names, content, read_names
 from labelloop.core.annotation import RawShape, TaskContent
 from labelloop.core.carried import attributes_said, carried, differing
 from labelloop.core.errors import CvatError
@@ -18,6 +18,7 @@ from labelloop.core.tracks import at
 
 KINDS = ("tags", "shapes", "tracks")
 NAMES = frozenset({"id", "label", "label_id", "attributes", "elements", "shapes"})  # written anew, or not at all
+PARTS = ("shapes", "elements")
 MOST_SHOWN = 5
 
 
@@ -61,6 +62,37 @@ def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> Task
         server.write("PUT", f"/api/jobs/{job_id}/annotations/", doing, {"version": 0, **body})
     delete_frames(server, task_id, [numbers.frames[frame.frame] for frame in wanted.frames if frame.deleted])
     return _verified(server, task_id, wanted)
+
+
+def named_as_there(server: CvatServer, contents: Sequence[TaskContent]) -> list[TaskContent]:
+    """Contents of one task, in which labels and attributes have the names that they have on the server now."""
+    if not contents:
+        return []
+    names = read_names(server, contents[0].task_id)
+    return [_renamed(each, names) for each in contents]
+
+
+def _renamed(content: TaskContent, names: Names) -> TaskContent:
+    def named(items: Sequence[RawShape]) -> tuple[RawShape, ...]:
+        return tuple(_with_names(item, names) for item in items)
+
+    frames = (
+        replace(frame, shapes=named(frame.shapes), tags=named(frame.tags), tracks=named(frame.tracks))
+        for frame in content.frames
+    )
+    return replace(content, frames=tuple(frames))
+
+
+def _with_names(item: RawShape, names: Names) -> dict[str, Any]:
+    new = dict(item)
+    if "label" in item:
+        new["label"] = names.labels.get(item.get("label_id", -1), item["label"])
+    if item.get("attributes"):
+        new["attributes"] = [
+            {**value, "name": names.attributes.get(value.get("spec_id", -1), value["name"])}
+            for value in item["attributes"]
+        ]
+    return new | {part: [_with_names(inner, names) for inner in item[part]] for part in PARTS if item.get(part)}
 
 
 def _verified(server: CvatServer, task_id: int, wanted: TaskContent) -> TaskContent:

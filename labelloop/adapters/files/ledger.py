@@ -24,7 +24,7 @@ from labelloop.core.schema import Schema
 from labelloop.core.source_labels import boxes_alone, label_table, training_boxes
 from labelloop.core.vocabulary import iteration_number
 
-RAW = ("pulled", "backups", "drawings")  # kinds of record that hold what people drew
+RAW = ("pulled", "backups", "rewriting", "drawings")  # kinds of record that hold what people drew
 HOLDOUT, SOURCE = vocabulary.HOLDOUT, vocabulary.SOURCE
 
 
@@ -191,9 +191,10 @@ class Ledger:
         Raises:
             MissingStateError: If the labels of the batch were not taken back yet.
         """
-        return self._labels(batch).version(self.schema())
+        return self.stored_labels(batch).version(self.schema())
 
-    def _labels(self, batch: str) -> StoredLabels:
+    def stored_labels(self, batch: str) -> StoredLabels:
+        """All that the current label version file of a batch holds."""
         path = self.label_file(batch, self.revision(batch))
         return self.label_files.read(path, FIRST["labels"].format(name=batch))
 
@@ -215,7 +216,7 @@ class Ledger:
 
     def contents(self, batch: str) -> tuple[list[TaskContent], dict[str, str]]:
         """The tasks of a batch as they were last taken back, and the sample of each frame name."""
-        stored = self._labels(batch)
+        stored = self.stored_labels(batch)
         return list(stored.contents), dict(stored.sample_of)
 
     def samples_of_frames(self, batch: str) -> dict[str, str]:
