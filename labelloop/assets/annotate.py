@@ -16,6 +16,7 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline
 from labelloop.resources.holdout import extend_holdout_batch
 from labelloop.resources.links import links, show_ways_back
+from labelloop.resources.outgoing import told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.sheets import sheet
@@ -45,6 +46,7 @@ def holdout_batch(
             "dagster/row_count": len(manifest),
             **links(now, sent),
             "images by split": counts(manifest["source"].value_counts().to_dict(), "split"),
+            **told_of_left_out(now.ledger.read("batches", HOLDOUT).get("left_out", {})),
         },
     )
 

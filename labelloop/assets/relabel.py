@@ -11,6 +11,7 @@ from labelloop.resources import relabelling
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.links import links
+from labelloop.resources.outgoing import told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
@@ -55,6 +56,7 @@ def relabel_batch(
             "dagster/row_count": len(ids), "batches": table(relabelling.as_table(now)),
             "shapes drawn for people now": sum(each.carried for each in sent),
             "shapes that could not be": sum(each.left_behind for each in sent), **links(now, tasks),
+            **told_of_left_out(dict(item for each in sent for item in each.left_out.items())),
         },
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from labelloop.core.annotation import content_hash
 from labelloop.core.errors import MissingStateError
 from labelloop.core.failures import failed, image_errors
 from labelloop.core.vocabulary import TEST, eval_key, final_name
-from labelloop.resources import final
+from labelloop.resources import final, outgoing
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
@@ -71,7 +71,9 @@ def _labels(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource)
     Tasks that were reopened after their labels were taken do not hold a report up: the labels of before count until
     the tasks are complete again.
     """
-    wanted = final.manifest(now)
+    chosen = final.manifest(now)
+    unfit = outgoing.unfit_images(now, outgoing.unsent(now, TEST, chosen["sample_id"]))
+    wanted = chosen[~chosen["sample_id"].isin(unfit)]
     if wanted.empty or not set(wanted["sample_id"]) - set(labelled_test(now).reviewed) - _taken(now):
         if now.ledger.has_labels(TEST) and all(task.completed for task in cvat.progress(now, TEST)):
             _take(context, now, cvat)
@@ -86,7 +88,7 @@ def _labels(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource)
         f"test is with people: {len(wanted)} images in {len(sent['tasks'])} CVAT tasks, {done} of {total} jobs of the "
         "open ones are done. Set every job to stage acceptance, state completed, then run final_evaluation again."
     )
-    return {"status": status, "images": len(wanted), **links(now, sent)}
+    return {"status": status, "images": len(wanted), **links(now, sent), **outgoing.told_of_left_out(unfit)}
 
 
 def _taken(now: Project) -> set[str]:

@@ -16,7 +16,7 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource, Log
 from labelloop.resources.embedded import require_current_scores, require_same_version
 from labelloop.resources.links import links, show_ways_back
-from labelloop.resources.outgoing import unfit_images
+from labelloop.resources.outgoing import told_of_left_out, unfit_images
 from labelloop.resources.pool import remaining_pool
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
@@ -79,7 +79,7 @@ def batch(
             "first images": sheet(now, list(manifest["sample_id"])),
             "manifest": table(manifest, most=MANIFEST_ROWS),
             "remaining after this": len(remaining_pool(now)),
-            **_left_out(now, iteration),
+            **told_of_left_out(now.ledger.read("batches", iteration).get("left_out", {})),
             **prefilled.told_of_sending(now, iteration),
             **_without_golden(now),
             **_lineage(iteration),
@@ -131,13 +131,6 @@ def _cut(rows: pd.DataFrame, iteration: str, budget: str) -> pd.DataFrame:
             "Raise batch.budget and materialise failure_mined_batch of the iteration before.",
         )
     return rows.head(wanted)
-
-
-def _left_out(now: Project, iteration: str) -> dict[str, dg.MetadataValue]:
-    """Images that were chosen and are damaged or gone: one of them would fail a whole task of CVAT."""
-    unfit = now.ledger.read("batches", iteration).get("left_out", {})
-    rows = pd.DataFrame({"sample_id": list(unfit), "reason": list(unfit.values())})
-    return {"chosen, not sent": table(rows)} if unfit else {}
 
 
 def _without_golden(now: Project) -> dict[str, dg.MetadataValue]:

@@ -11,16 +11,13 @@ import dagster as dg
 import pandas as pd
 
 from labelloop.adapters import dagster_servers, sandbox_server
-from labelloop.adapters.cvat import access, assign, client, names, projects, pull, push
-from labelloop.adapters.files.ledger import HOLDOUT
-from labelloop.core.annotation import TaskContent, TaskProgress, TaskSpec, UploadImage, content_hash
+from labelloop.adapters.cvat import access, assign, client, projects, pull, push
+from labelloop.core.annotation import TaskContent, TaskProgress
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.schema import Schema
-from labelloop.core.vocabulary import TEST, Split, is_by_split
-from labelloop.resources import app, outgoing
+from labelloop.resources import app, cutting, outgoing
 from labelloop.resources.project import Project
 
-MEBIBYTE = 1 << 20
 TICK_TIMEOUT_S = 10.0  # Dagster gives up on a tick after a minute
 Log = Callable[[str], None]
 
@@ -66,8 +63,7 @@ class CvatResource(dg.ConfigurableResource):
             return app.send(project, batch, manifest, log)
         _require_permission(project, len(manifest))
         outgoing.refuse_unfit(project, batch, manifest["sample_id"])
-        specs, schema = _task_specs(project, batch, manifest), project.ledger.schema()
-        server = self.server(project)
+        server, schema = self.server(project), project.ledger.schema()
         assignees = assign.find_users(server, project.settings.annotation.assignees)
         destination = projects.find_or_create_project(
             server,
@@ -77,6 +73,7 @@ class CvatResource(dg.ConfigurableResource):
             tracker=project.settings.annotation.bug_tracker or _tracker(project),
             owner=project.uuid,
         )
+        specs = cutting.task_specs(project, server, destination, batch, manifest)
         before, turn = _versions_before(project, batch), outgoing.first_turn(batch)
         tasks = []
         for number, spec in enumerate(specs, start=1):
@@ -162,47 +159,3 @@ def _require_permission(project: Project, images: int) -> None:
             f"'{project.settings.project_name}'",
             f"Set annotation.push: true in {project.config} to allow it.",
         )
-
-
-def _task_specs(project: Project, batch: str, manifest: pd.DataFrame) -> list[TaskSpec]:
-    """A batch cut into tasks: the hold-out by split, since a CVAT task has one subset, then by count and size.
-
-    What was added to the hold-out later (rows of another `part`) is in tasks of its own: those of before stay.
-    A golden image that is hidden in a batch travels like any other image of it.
-    """
-    settings = project.settings.annotation
-    samples = project.ledger.samples().set_index("sample_id")["path"]
-    specs = []
-    for split, label, rows in _groups(project, batch, manifest):
-        paths = {sample_id: project.home.locate(samples[sample_id]) for sample_id in rows["sample_id"]}
-        name_of = names.upload_names([(sample_id, path.name) for sample_id, path in paths.items()])
-        images = [UploadImage(sample_id, path, name_of[sample_id]) for sample_id, path in paths.items()]
-        parts = names.split_images(images, settings.max_task_images, settings.max_task_mebibytes * MEBIBYTE)
-        title = f"{project.settings.name} {label}"
-        specs += [
-            TaskSpec(
-                key=f"{project.uuid}/{content_hash([batch, [image.sample_id for image in part]])}",
-                name=title if len(parts) == 1 else f"{title} part {number}",
-                subset=outgoing.subset_of(project, split),
-                images=tuple(part),
-                segment_size=settings.segment_size,
-                image_quality=settings.image_quality,
-                overlap=settings.overlap,
-                sorting=settings.sorting,
-            )
-            for number, part in enumerate(parts, start=1)
-        ]
-    return specs
-
-
-def _groups(project: Project, batch: str, manifest: pd.DataFrame) -> list[tuple[Split, str, pd.DataFrame]]:
-    """The rows of a batch that may share a task, with their split and what to call them."""
-    if not is_by_split(batch):
-        return [(Split.POOL, batch, manifest)]
-    parts = manifest["part"] if "part" in manifest else pd.Series(1, index=manifest.index)
-    again = batch not in (HOLDOUT, TEST)
-    lead = f"{batch} {', '.join(project.ledger.read('batches', batch)['classes'])} " if again else ""
-    return [
-        (Split(split), f"{lead}{split}" + (f" {part}" if part > 1 else ""), rows)
-        for (split, part), rows in manifest.groupby([manifest["source"], parts.rename("part")])
-    ]

@@ -2,6 +2,7 @@
 
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.vocabulary import Split
+from labelloop.resources import outgoing
 from labelloop.resources.labelled import labelled
 from labelloop.resources.project import Project
 
@@ -15,18 +16,25 @@ def unsent_holdout(now: Project) -> list[str]:
 
 
 def extend_holdout_batch(now: Project) -> None:
-    """Write the manifest of the hold-out, or add the images that are not in it yet; its rows never change."""
+    """Write the manifest of the hold-out, or add the images that are not in it yet; rows that were sent never change.
+
+    An image that is damaged or gone is left out, and added when its file is back.
+    """
     before = now.ledger.read_or_none("batches", HOLDOUT)
     rows = before["rows"] if before else []
     known = {row["sample_id"] for row in rows}
-    fresh = [sample_id for sample_id in unsent_holdout(now) if sample_id not in known]
-    if before is not None and not fresh:
-        return
-    part = {"part": 1 + max((row.get("part", 1) for row in rows), default=0)} if before is not None else {}
+    missing = [sample_id for sample_id in unsent_holdout(now) if sample_id not in known]
+    unfit = outgoing.unfit_images(now, missing)
+    fresh = [sample_id for sample_id in missing if sample_id not in unfit]
+    left_out = {"left_out": unfit} if unfit else {}
+    part = {"part": 1 + max((row.get("part", 1) for row in rows), default=0)} if rows else {}
     split_of = now.ledger.splits().set_index("sample_id")["split"]
     new = [
         {"rank": rank, "sample_id": sample_id, "source": split_of[sample_id], "score": 0.0,
          "reason": f"held out for {split_of[sample_id]}", **part}
         for rank, sample_id in enumerate(fresh, start=len(rows) + 1)
     ]  # fmt: skip
-    now.ledger.write("batches", HOLDOUT, {"rows": [*rows, *new]})
+    record = {"rows": [*rows, *new]} | left_out
+    if record != before:
+        now.ledger.write("batches", HOLDOUT, record)
+    outgoing.leave_out_unfit(now, HOLDOUT)

@@ -1,13 +1,16 @@
 """What is settled before anything goes out to CVAT: labels, people, and images that it would not take."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import pandas as pd
 
 from labelloop.adapters.images import is_as_registered
 from labelloop.core.errors import ConfigError, MissingStateError
 from labelloop.core.label_spec import LabelSpec
 from labelloop.core.vocabulary import ITERATION_PATTERN, SUBSETS, Split, iteration_number
 from labelloop.resources.project import Project
+from labelloop.resources.tables import table
 
 MOST_SHOWN = 5
 MOST_PIXELS = 65_500  # of a side: CVAT shows annotators a JPEG
@@ -58,6 +61,28 @@ def unfit_images(project: Project, sample_ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def leave_out_unfit(project: Project, batch: str) -> None:
+    """Take such images from the rows of a batch, as far as they were not sent, and note why they are not in it."""
+    record = project.ledger.read("batches", batch)
+    unfit = unfit_images(project, unsent(project, batch, (row["sample_id"] for row in record["rows"])))
+    if unfit:
+        rows = [row for row in record["rows"] if row["sample_id"] not in unfit]
+        project.ledger.write("batches", batch, {**record, "rows": rows, "left_out": record.get("left_out", {}) | unfit})
+
+
+def told_of_left_out(unfit: Mapping[str, str]) -> dict[str, Any]:
+    """Images that were chosen and are damaged or gone: one of them would fail a whole task of CVAT."""
+    rows = pd.DataFrame({"sample_id": list(unfit), "reason": list(unfit.values())})
+    return {"chosen, not sent": table(rows)} if unfit else {}
+
+
+def unsent(project: Project, batch: str, sample_ids: Iterable[str]) -> list[str]:
+    """Those of these images that are in no task of a batch yet."""
+    tasks = (project.ledger.read_or_none("tasks", batch) or {"tasks": []})["tasks"]
+    sent = {sample_id for task in tasks for sample_id in task.get("frames", {}).values()}
+    return [sample_id for sample_id in sample_ids if sample_id not in sent]
+
+
 def refuse_unfit(project: Project, batch: str, sample_ids: Iterable[str]) -> None:
     """Refuse to send a batch with such images, before anything of it is on the server.
 
@@ -66,9 +91,7 @@ def refuse_unfit(project: Project, batch: str, sample_ids: Iterable[str]) -> Non
     Raises:
         MissingStateError: If there are any; names the files.
     """
-    tasks = (project.ledger.read_or_none("tasks", batch) or {"tasks": []})["tasks"]
-    sent = {sample_id for task in tasks for sample_id in task["frames"].values()}
-    unfit = unfit_images(project, [sample_id for sample_id in sample_ids if sample_id not in sent])
+    unfit = unfit_images(project, unsent(project, batch, sample_ids))
     if unfit:
         some = "; ".join(f"{reason} (sample {sample_id})" for sample_id, reason in list(unfit.items())[:MOST_SHOWN])
         more = f"; and {len(unfit) - MOST_SHOWN} more" if len(unfit) > MOST_SHOWN else ""

@@ -1,7 +1,7 @@
 """Labelled images that go to people again, because a class was appended that nobody has looked for on them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
 from labelloop.core.annotation import TaskProgress
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import HELD_OUT, Split, relabel_name
-from labelloop.resources import app
+from labelloop.resources import app, outgoing
 from labelloop.resources.cvat import CvatResource, Log
 from labelloop.resources.labelled import Labelled, labelled
 from labelloop.resources.project import Project
@@ -21,12 +21,16 @@ SPLITS = (Split.VAL, Split.GOLDEN, Split.POOL)
 
 @dataclass(frozen=True)
 class Sent:
-    """What was sent: name of the batch, its record of tasks, shapes that were drawn for people, and could not be."""
+    """What was sent: name of the batch, its record of tasks, shapes that were drawn for people, and could not be.
+
+    `left_out` says for images that were chosen and not sent why.
+    """
 
     batch: str
     tasks: dict[str, Any]
     carried: int
     left_behind: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def concerned(now: Project, classes: Sequence[str], splits: Iterable[str] = SPLITS) -> list[str]:
@@ -54,7 +58,9 @@ def choose(now: Project, classes: Sequence[str], splits: Iterable[str] = SPLITS)
     Raises:
         LabelError: If there is no such class.
     """
-    sample_ids = concerned(now, classes, splits)
+    found = concerned(now, classes, splits)
+    unfit = outgoing.unfit_images(now, found)
+    sample_ids = [sample_id for sample_id in found if sample_id not in unfit]
     if not sample_ids:
         return None
     schema, known = now.ledger.schema(), _everything(now)
@@ -68,7 +74,8 @@ def choose(now: Project, classes: Sequence[str], splits: Iterable[str] = SPLITS)
         for rank, sample_id in enumerate(sample_ids, start=1)
     ]  # fmt: skip
     name = relabel_name(len(now.ledger.relabels()) + 1)
-    now.ledger.write("batches", name, {"rows": rows, "classes": list(asked), "schema_version": version})
+    left_out = {"left_out": unfit} if unfit else {}
+    now.ledger.write("batches", name, {"rows": rows, "classes": list(asked), "schema_version": version} | left_out)
     return name
 
 
@@ -102,6 +109,8 @@ def refuse_lost(now: Project, batch: str, came_back: Iterable[str]) -> None:
 
 def _send(now: Project, cvat: CvatResource, name: str, log: Log) -> Sent:
     before = (now.ledger.read_or_none("tasks", name) or {}).get("filled", [])
+    if not app.is_in_app(now, name):
+        outgoing.leave_out_unfit(now, name)
     record = cvat.send(now, name, now.ledger.manifest(name), log)
     if app.is_in_app(now, name):
         return Sent(name, record, 0, 0)  # what is known is there already
@@ -118,7 +127,7 @@ def _send(now: Project, cvat: CvatResource, name: str, log: Log) -> Sent:
     now.ledger.write("tasks", name, record | filled)
     left_behind = sum(map(len, known.values())) - sum(map(len, fit.values()))
     log(f"{name}: {carried} shapes were drawn for people, {left_behind} could not be")
-    return Sent(name, record, carried, left_behind)
+    return Sent(name, record, carried, left_behind, now.ledger.read("batches", name).get("left_out", {}))
 
 
 def drawn_before(now: Project, sample_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

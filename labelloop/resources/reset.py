@@ -23,8 +23,7 @@ ARCHIVE = "archive"
 # The batch goes last: as long as it is there, a reset that was broken off is seen and goes on.
 KINDS = (
     "final", "reports", "predictions", "pool_predictions", "models", "verdicts", "labels", "drawings", "prefill",
-    "prefilled", "tasks",
-    "batches",
+    "prefilled", "tasks", "cuts", "batches",
 )  # fmt: skip
 
 Say = Callable[[str], None]

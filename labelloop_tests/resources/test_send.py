@@ -16,7 +16,7 @@ from labelloop.core.label_spec import AttributeSpec, LabelSpec
 from labelloop.resources import outgoing
 from labelloop.resources.project import Project
 from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
-from labelloop_tests.sending import PEOPLE, Place, configure, place, project_to_send, send
+from labelloop_tests.sending import PEOPLE, Place, batch_of, configure, place, project_to_send, send, through
 
 __all__ = ["place"]
 
@@ -132,6 +132,52 @@ def test_what_is_on_the_server_already_may_be_damaged_here(place, tmp_path):
     sent = send(now, place.server)
     _truncate(tmp_path / "img2.png")
     assert send(now, place.server) == sent
+
+
+def tasks_on(place: Place, now: Project) -> list[tuple[int, int]]:
+    """Id and size of each task of the project."""
+    [project] = place.listed("projects", name=now.settings.project_name)
+    return sorted((task["id"], task.get("size") or 0) for task in place.listed("tasks", project_id=project["id"]))
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["record there", "record lost"])
+@pytest.mark.parametrize("sorting", ["predefined", "lexicographical"])
+def test_a_batch_keeps_the_tasks_it_was_first_cut_into(place, tmp_path, lost, sorting):
+    keys = {"project": f"send {uuid.uuid4().hex[:8]}", "sorting": sorting}
+    first = make(tmp_path, max_task_images=3, **keys)
+    sent = send(first, place.server)
+    before = tasks_on(place, first)
+    assert [size for _, size in before] == [3, 1]
+    now = configure(tmp_path, max_task_images=2, max_task_mebibytes=1, **keys)
+    if lost:
+        now.ledger.remove("tasks", "v0")
+        now.ledger.remove("cuts", "v0")
+    assert send(now, place.server) == sent
+    assert tasks_on(place, now) == before
+
+
+def test_a_sending_that_was_cut_off_goes_on_with_its_cut_and_leaves_no_half_made_task(place, tmp_path):
+    keys = {"project": f"send {uuid.uuid4().hex[:8]}"}
+    make(tmp_path, **keys)
+    first = configure(tmp_path, max_task_images=2, **keys)
+    lossy, _ = lossy_server(place.access, nth(6, "POST", "PATCH"), Cut(for_good=True))
+    with pytest.raises(CvatUnreachableError):
+        send(first, lossy)
+    assert len(tasks_on(place, first)) == 2
+    sent = send(configure(tmp_path, max_task_images=1, **keys), place.server)
+    assert [len(task["frames"]) for task in sent["tasks"]] == [2, 2]
+    assert [size for _, size in tasks_on(place, first)] == [2, 2]
+
+
+def test_what_is_in_no_task_yet_is_cut_by_the_settings_of_today(place, tmp_path):
+    keys = {"project": f"send {uuid.uuid4().hex[:8]}"}
+    now = make(tmp_path, max_task_images=3, **keys)
+    manifest = batch_of(now)
+    first = through(place.server).send(now, "v0", manifest.head(2), lambda _: None)
+    later = configure(tmp_path, max_task_images=1, **keys)
+    sent = through(place.server).send(later, "v0", manifest, lambda _: None)
+    assert [len(task["frames"]) for task in sent["tasks"]] == [2, 1, 1]
+    assert sent["tasks"][0] == first["tasks"][0]
 
 
 def nth(n: int, *methods: str):

@@ -61,6 +61,12 @@ def tasks_of_people(server: CvatServer, project_id: int) -> list[TaskSummary]:
     return [_with_jobs(task, jobs[task.task_id]) for task in tasks]
 
 
+def frame_names(server: CvatServer, task_id: int) -> list[str]:
+    """Names of the frames of a task, in order."""
+    meta = server.get(f"/api/tasks/{task_id}/data/meta", f"reading the frames of task {task_id}")
+    return [str(frame["name"]) for frame in meta["frames"]]
+
+
 def finished_tasks(server: CvatServer, project_id: int) -> list[TaskSummary]:
     """Those tasks of people whose annotation jobs are all accepted and completed."""
     return [task for task in tasks_of_people(server, project_id) if task.completed]

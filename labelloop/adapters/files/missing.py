@@ -7,6 +7,7 @@ FIRST = {
     "batches": "Run the job next_batch for {name} first.",
     "prefilled": "Set annotation.prefill: model and run the job next_batch for {name} first.",
     "tasks": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
+    "cuts": "Run the job next_batch for {name} (send_holdout for the hold-out) first.",
     "backups": "`labelloop repush` writes it before it changes a task of {name}.",
     "rewriting": "`labelloop repush` writes it while it changes a task of {name}.",
     "drawings": "`labelloop rebuild` and `labelloop reset` write it while they need it.",

@@ -1,0 +1,148 @@
+"""How a batch is cut into tasks: once. What is on the server stays as it was cut, whatever the settings say later."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from labelloop.adapters.cvat import names, pull
+from labelloop.adapters.cvat.client import CvatServer
+from labelloop.adapters.cvat.projects import ProjectRef
+from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.core.annotation import TaskSpec, UploadImage, content_hash
+from labelloop.core.vocabulary import TEST, Split, is_by_split
+from labelloop.resources import outgoing
+from labelloop.resources.project import Project
+
+MEBIBYTE = 1 << 20
+
+Images = Mapping[str, UploadImage]  # by sample id, in the order of the manifest
+Noted = Mapping[str, tuple[str, set[str]]]  # name and images of a task by its key
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Images that share a task; its name and key are known where it was made before."""
+
+    images: tuple[UploadImage, ...]
+    key: str
+    name: str = ""
+
+
+def task_specs(
+    project: Project, server: CvatServer, destination: ProjectRef, batch: str, manifest: pd.DataFrame
+) -> list[TaskSpec]:
+    """A batch cut into tasks: the hold-out by split, since a CVAT task has one subset, then by count and size.
+
+    A cut is noted before anything of it is sent, and stays: only what is in none is cut. Where the notes were lost,
+    the tasks that are on the server say how it was cut. What was added to the hold-out later (rows of another `part`)
+    is in tasks of its own. A golden image that is hidden in a batch travels like any other image of it.
+    """
+    samples = project.ledger.samples().set_index("sample_id")["path"]
+    before, strays = _noted(project, batch), _Strays(project, server, destination)
+    specs = []
+    for split, label, rows in _groups(project, batch, manifest):
+        paths = {sample_id: project.home.locate(samples[sample_id]) for sample_id in rows["sample_id"]}
+        name_of = names.upload_names([(sample_id, path.name) for sample_id, path in paths.items()])
+        images = {sample_id: UploadImage(sample_id, path, name_of[sample_id]) for sample_id, path in paths.items()}
+        parts = _parts(project, batch, images, before, strays)
+        specs += _specs(project, parts, f"{project.settings.name} {label}", outgoing.subset_of(project, split))
+    cut = {spec.key: {"name": spec.name, "sample_ids": [image.sample_id for image in spec.images]} for spec in specs}
+    if project.ledger.read_or_none("cuts", batch) != cut:
+        project.ledger.write("cuts", batch, cut)
+    return specs
+
+
+def _parts(project: Project, batch: str, images: Images, before: Noted, strays: "_Strays") -> list[_Part]:
+    """Images that may share a task, in the parts that they are in, and the rest as the settings say."""
+    found = {key: (name, ids) for key, (name, ids) in before.items() if ids <= images.keys()}
+    parts = [_Part(_of(images, ids), key, name) for key, (name, ids) in found.items()]
+    if _without(images, parts):
+        parts += strays.parts(batch, _without(images, parts))
+    settings = project.settings.annotation
+    most = settings.max_task_images, settings.max_task_mebibytes * MEBIBYTE
+    cut = names.split_images(list(_without(images, parts).values()), *most)
+    return parts + [_Part(part, _key(project, batch, part)) for part in cut]
+
+
+def _specs(project: Project, parts: Sequence[_Part], title: str, subset: str) -> list[TaskSpec]:
+    settings = project.settings.annotation
+    return [
+        TaskSpec(
+            key=part.key,
+            name=part.name or (title if len(parts) == 1 else f"{title} part {number}"),
+            subset=subset,
+            images=part.images,
+            segment_size=settings.segment_size,
+            image_quality=settings.image_quality,
+            overlap=settings.overlap,
+            sorting=settings.sorting,
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+def _noted(project: Project, batch: str) -> Noted:
+    """Name and images of the tasks that a batch was cut into before, by key."""
+    sent = (project.ledger.read_or_none("tasks", batch) or {"tasks": []})["tasks"]
+    cut = project.ledger.read_or_none("cuts", batch) or {}
+    found = {task["key"]: (task["name"], set(task["frames"].values())) for task in sent}
+    return found | {key: (each["name"], set(each["sample_ids"])) for key, each in cut.items()}
+
+
+def _key(project: Project, batch: str, images: Sequence[UploadImage]) -> str:
+    return f"{project.uuid}/{content_hash([batch, [image.sample_id for image in images]])}"
+
+
+def _of(images: Images, sample_ids: Iterable[str]) -> tuple[UploadImage, ...]:
+    """These images, in the order of the manifest."""
+    wanted = set(sample_ids)
+    return tuple(image for sample_id, image in images.items() if sample_id in wanted)
+
+
+def _without(images: Images, parts: Sequence[_Part]) -> dict[str, UploadImage]:
+    there = {image.sample_id for part in parts for image in part.images}
+    return {sample_id: image for sample_id, image in images.items() if sample_id not in there}
+
+
+class _Strays:
+    """Tasks of this data set that no record here speaks of; the server is asked when somebody needs to know."""
+
+    def __init__(self, project: Project, server: CvatServer, destination: ProjectRef) -> None:
+        self._project, self._server, self._destination = project, server, destination
+
+    def parts(self, batch: str, images: Images) -> list[_Part]:
+        """The parts of a batch that are on the server: their key says that they hold these images of this batch."""
+        by_name = {image.upload_name: sample_id for sample_id, image in images.items()}
+        parts = []
+        for key, name, frames in self._tasks:
+            held = _of(images, {by_name[frame] for frame in frames if frame in by_name})
+            if len(held) == len(frames) and _key(self._project, batch, held) == key:
+                parts.append(_Part(held, key, name))
+        return parts
+
+    @cached_property
+    def _tasks(self) -> list[tuple[str, str, list[str]]]:
+        """Key, name and names of the frames of each."""
+        records = self._project.ledger.sent().values()
+        taken = {task.get("key") for record in records for task in record.get("tasks", [])}
+        own = f"{self._project.uuid}/"
+        return [
+            (task.key, task.name, pull.frame_names(self._server, task.task_id))
+            for task in pull.tasks_of_project(self._server, self._destination.id)
+            if task.key.startswith(own) and task.size and task.key not in taken
+        ]
+
+
+def _groups(project: Project, batch: str, manifest: pd.DataFrame) -> list[tuple[Split, str, pd.DataFrame]]:
+    """The rows of a batch that may share a task, with their split and what to call them."""
+    if not is_by_split(batch):
+        return [(Split.POOL, batch, manifest)]
+    parts = manifest["part"] if "part" in manifest else pd.Series(1, index=manifest.index)
+    again = batch not in (HOLDOUT, TEST)
+    lead = f"{batch} {', '.join(project.ledger.read('batches', batch)['classes'])} " if again else ""
+    return [
+        (Split(split), f"{lead}{split}" + (f" {part}" if part > 1 else ""), rows)
+        for (split, part), rows in manifest.groupby([manifest["source"], parts.rename("part")])
+    ]
