@@ -1,28 +1,42 @@
-"""Images on disk to vectors: only what is new is computed, and the result does not depend on who was first."""
+"""Pictures to vectors: only what is new is computed, and the result does not depend on who was first, nor where."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
+from labelloop.adapters.embedding.pictures import Item, Picture, Unreadable, read_ahead
 from labelloop.adapters.embedding.provider import Provider
-from labelloop.adapters.images import DAMAGE
 from labelloop.core.errors import ModelError
 
 KEEP_EVERY = 1024  # new vectors that a kill may cost at most
-_AHEAD = 2  # batches that are read while one is computed
 # What models raise for an image they cannot take.
 _REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError)
 
 Vectors = NDArray[np.float32]
 Keep = Callable[[Sequence[str], Vectors], None]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Pictures that are embedded at one place; what they are follows from the sorted ids alone."""
+
+    provider: Provider
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Vectors of some pictures by id, and why others have none."""
+
+    vectors: dict[str, Vectors]
+    failed: dict[str, str]
+
+
+# Has shards computed, by whomever and in whatever order; no part may be lost.
+Spread = Callable[[Callable[[Shard], Part], Sequence[Shard]], Iterable[Part]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,78 +58,69 @@ class Embedded:
 
 def embed(
     provider: Provider,
-    paths: Mapping[str, Path],
+    pictures: Mapping[str, Picture],
     known: Mapping[str, Vectors],
     *,
     keep: Keep,
     on_progress: Callable[[int, int], None],
+    spread: Spread | None = None,
 ) -> Embedded:
     """Vectors of all samples.
 
-    An image that cannot be read or embedded is left out and named with the reason; the others go on.
+    An image that cannot be read or embedded is left out and named with the reason; the others go on. A vector does
+    not depend on which others are computed beside it, so the bits are the same for any shards.
 
     Args:
         provider: What makes a vector of an image.
-        paths: Image of each sample.
+        pictures: Image of each sample, or patch of an image.
         known: Vectors computed before by this version of the provider.
         keep: Given each block of new vectors, so that a kill does not lose them.
         on_progress: Told how many of how many new images are done.
+        spread: Has shards computed elsewhere; None computes here.
 
     Raises:
         ModelError: If not one image could be embedded.
     """
-    new = sorted(paths.keys() - known.keys())
+    items = [(name, pictures[name]) for name in sorted(pictures.keys() - known.keys())]
+    parts = _passes(provider, items) if spread is None else spread(compute, shards(provider, items))
     found, failed = dict(known), dict[str, str]()
     waiting: list[str] = []
-    for ids, prepared in _read(provider, new, paths):
-        vectors, reasons = _embedded(provider, ids, prepared)
-        found |= vectors
-        failed |= reasons
-        waiting += vectors
+    for part in parts:
+        found |= part.vectors
+        failed |= part.failed
+        waiting += part.vectors
         if len(waiting) >= KEEP_EVERY:
             keep(waiting, np.stack([found[name] for name in waiting]))
             waiting = []
-        on_progress(len(found) - len(known) + len(failed), len(new))
-    ids = [name for name in sorted(paths) if name in found]
+        on_progress(len(found) - len(known) + len(failed), len(items))
+    ids = [name for name in sorted(pictures) if name in found]
     if not ids:
         raise _nothing(failed)
     stacked = np.stack([found[name] for name in ids]).astype(np.float32, copy=False)
-    return Embedded(ids, stacked, len(new) - len(failed), failed)
+    return Embedded(ids, stacked, len(items) - len(failed), failed)
 
 
-def _read(
-    provider: Provider, ids: Sequence[str], paths: Mapping[str, Path]
-) -> Iterator[tuple[Sequence[str], list[Any]]]:
-    """Batches of ids and what was made of their images, or the reason why nothing was; a few are read ahead."""
-    batches = [ids[start : start + provider.batch_size] for start in range(0, len(ids), provider.batch_size)]
-    pending: deque[list[Future[Any]]] = deque()
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for number, batch in enumerate(batches):
-            for coming in batches[number + len(pending) : number + 1 + _AHEAD]:
-                pending.append([pool.submit(_prepared, provider, paths[name]) for name in coming])
-            yield batch, [future.result() for future in pending.popleft()]
+def shards(provider: Provider, items: Sequence[Item], size: int = KEEP_EVERY) -> list[Shard]:
+    """Ranges of the sorted pictures, each of this size but the last."""
+    return [Shard(provider, tuple(items[start : start + size])) for start in range(0, len(items), size)]
 
 
-def _prepared(provider: Provider, path: Path) -> Any:
-    try:
-        with Image.open(path) as image:
-            if provider.decode_side:
-                image.draft("RGB", (provider.decode_side, provider.decode_side))
-            return provider.prepare(ImageOps.exif_transpose(image))
-    except DAMAGE as error:
-        return _Failure(f"{path} was readable at ingest and no longer is: {error}")
+def compute(shard: Shard) -> Part:
+    """Vectors of a shard, wherever this process runs: it needs the image files and the weights where they are here."""
+    parts = list(_passes(shard.provider, shard.items))
+    return Part(_merged([part.vectors for part in parts]), _merged([part.failed for part in parts]))
 
 
-@dataclass(frozen=True)
-class _Failure:
-    reason: str
+def _passes(provider: Provider, items: Sequence[Item]) -> Iterator[Part]:
+    for ids, prepared in read_ahead(provider, items):
+        yield Part(*_embedded(provider, ids, prepared))
 
 
 def _embedded(
     provider: Provider, ids: Sequence[str], prepared: Sequence[Any]
 ) -> tuple[dict[str, Vectors], dict[str, str]]:
     """Vectors of a batch, and why some have none; what the batch as a whole fails on is found image by image."""
-    failed = {name: item.reason for name, item in zip(ids, prepared, strict=True) if isinstance(item, _Failure)}
+    failed = {name: item.reason for name, item in zip(ids, prepared, strict=True) if isinstance(item, Unreadable)}
     good = {name: item for name, item in zip(ids, prepared, strict=True) if name not in failed}
     if not good:
         return {}, failed
