@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,6 @@ Vectors = NDArray[np.float32]
 Keep = Callable[[Sequence[str], Vectors], None]
 
 
-@dataclass(frozen=True)
-class Shard:
-    """Pictures that are embedded at one place; what they are follows from the sorted ids alone."""
-
-    provider: Provider
-    items: tuple[Item, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class Part:
     """Vectors of some pictures by id, and why others have none."""
@@ -35,7 +28,8 @@ class Part:
     failed: dict[str, str]
 
 
-# Has shards computed, by whomever and in whatever order; no part may be lost.
+Shard = tuple[Item, ...]
+# Has shards worked on, by whomever and in whatever order; no part may be lost.
 Spread = Callable[[Callable[[Shard], Part], Sequence[Shard]], Iterable[Part]]
 
 
@@ -82,7 +76,7 @@ def embed(
         ModelError: If not one image could be embedded.
     """
     items = [(name, pictures[name]) for name in sorted(pictures.keys() - known.keys())]
-    parts = _passes(provider, items) if spread is None else spread(compute, shards(provider, items))
+    parts = _passes(provider, items) if spread is None else spread(partial(compute, provider), shards(items))
     found, failed = dict(known), dict[str, str]()
     waiting: list[str] = []
     for part in parts:
@@ -100,14 +94,14 @@ def embed(
     return Embedded(ids, stacked, len(items) - len(failed), failed)
 
 
-def shards(provider: Provider, items: Sequence[Item], size: int = KEEP_EVERY) -> list[Shard]:
-    """Ranges of the sorted pictures, each of this size but the last."""
-    return [Shard(provider, tuple(items[start : start + size])) for start in range(0, len(items), size)]
+def shards(items: Sequence[Item], size: int = KEEP_EVERY) -> list[Shard]:
+    """Ranges of the sorted pictures, each of this size but the last: they follow from the ids alone."""
+    return [tuple(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def compute(shard: Shard) -> Part:
+def compute(provider: Provider, shard: Shard) -> Part:
     """Vectors of a shard, wherever this process runs: it needs the image files and the weights where they are here."""
-    parts = list(_passes(shard.provider, shard.items))
+    parts = list(_passes(provider, shard))
     return Part(_merged([part.vectors for part in parts]), _merged([part.failed for part in parts]))
 
 

@@ -49,6 +49,10 @@ class TimmModel:
     def _bare(self) -> Any:
         return _create(self.name)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the network, which is made again where it is wanted."""
+        return {"name": self.name, "weights": self.weights}
+
     def _state(self) -> Mapping[str, Any]:
         import torch
 
@@ -67,7 +71,7 @@ class TimmModel:
             ) from error
 
 
-def timm_model(name: str, weights: Path, *, batch_size: int, device: str) -> TorchModel:
+def timm_model(name: str, weights: Path, *, batch_size: int, device: str, precision: str = "auto") -> TorchModel:
     """A timm architecture as a provider.
 
     Raises:
@@ -76,7 +80,7 @@ def timm_model(name: str, weights: Path, *, batch_size: int, device: str) -> Tor
     digest = file_hash(weights)
     model = TimmModel(name, weights)
     view = model.view()
-    return TorchModel(f"timm-1 {name} {view} weights={digest}", view, model, batch_size, device)
+    return TorchModel(f"timm-1 {name} {view} weights={digest}", view, model, batch_size, device, precision)
 
 
 def _create(name: str) -> Any:

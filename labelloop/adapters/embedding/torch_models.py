@@ -7,7 +7,7 @@ does not.
 import hashlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from labelloop.adapters.embedding.precision import half_on, mark, passing
 from labelloop.adapters.embedding.provider import filled
 from labelloop.core.embedding import unit_vectors
 from labelloop.core.errors import ConfigError, ModelError
@@ -50,18 +51,25 @@ class TorchModel:
     """A network that maps (B, 3, side, side) float32 to (B, D), or to (B, C, H, W), which is averaged over H and W.
 
     Attributes:
-        version: See `Provider`.
+        name: What its vectors follow from, but for the precision.
         view: What it sees of an image.
         load: Where and how the network is read; only done when there is something to embed.
         batch_size: Images in one pass.
         device: `auto`, `cpu`, `mps`, `0`, …
+        precision: `auto` computes in half precision on a GPU of NVIDIA, `full` never.
     """
 
-    version: str
+    name: str
     view: View
     load: Loader
     batch_size: int
     device: str
+    precision: str = "auto"
+
+    @cached_property
+    def version(self) -> str:
+        """See `Provider`; vectors of half precision are other vectors."""
+        return mark(self.name, half=self._half)
 
     @property
     def decode_side(self) -> int:
@@ -80,19 +88,33 @@ class TorchModel:
         device, network = self._network
         pixels = torch.from_numpy(np.stack(filled(prepared, self.batch_size))).to(device)
         mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (self.view.mean, self.view.std))
-        with torch.inference_mode():
+        with torch.inference_mode(), passing(device, half=self._half):
             output = network((pixels.permute(0, 3, 1, 2).float() / 255 - mean) / std)
         if not isinstance(output, torch.Tensor):
             raise ModelError(
                 f"{self.version} gives a {type(output).__name__}, not one array",
                 "Save a network that returns features of shape (images, dimensions).",
             )
-        return unit_vectors(output.cpu().numpy()[: len(prepared)])
+        return unit_vectors(output.float().cpu().numpy()[: len(prepared)])
+
+    @cached_property
+    def _half(self) -> bool:
+        # Where nothing but the CPU can be meant, torch need not be imported to know.
+        return self.device != "cpu" and half_on(pick_device(self.device), self.precision)
 
     @cached_property
     def _network(self) -> tuple[str, Any]:
         device = pick_device(self.device)
+        if self._half and not half_on(device, self.precision):
+            raise ModelError(
+                f"{self.version} wants half precision, and {device} computes in full",
+                "Set embeddings.precision to full, or embed on machines that are alike.",
+            )
         return device, self.load.network().eval().to(device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the network: whoever computes elsewhere reads it there, and keeps to the precision of here."""
+        return {each.name: getattr(self, each.name) for each in fields(self)} | {"_half": self._half}
 
 
 @dataclass(frozen=True)
@@ -121,14 +143,17 @@ class TorchScriptFile:
             ) from error
 
 
-def torch_script(path: Path, *, side: int, normalize: str, batch_size: int, device: str) -> TorchModel:
+def torch_script(
+    path: Path, *, side: int, normalize: str, batch_size: int, device: str, precision: str = "auto"
+) -> TorchModel:
     """A TorchScript file as a provider.
 
     Raises:
         ConfigError: If there is no such file.
     """
     view = View(side, *(IMAGENET if normalize == "imagenet" else PLAIN))
-    return TorchModel(f"torch-1 {view} weights={file_hash(path)}", view, TorchScriptFile(path), batch_size, device)
+    name = f"torch-1 {view} weights={file_hash(path)}"
+    return TorchModel(name, view, TorchScriptFile(path), batch_size, device, precision)
 
 
 def pick_device(wanted: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from labelloop.adapters.embedding.precision import half_on, mark, passing
 from labelloop.adapters.embedding.provider import filled
 from labelloop.adapters.yolo.environment import pick_device
 from labelloop.adapters.yolo.weights import fingerprint, load
@@ -29,18 +30,21 @@ class YoloEmbedder:
         imgsz: Side of the square the network sees, in pixels.
         batch_size: Images in one pass.
         device: `auto`, `cpu`, `0`, …
+        precision: `auto` computes in half precision on a GPU of NVIDIA, `full` never.
     """
 
     weights: Path
     imgsz: int
     batch_size: int
     device: str
+    precision: str = "auto"
     decode_side: int = 0  # as at training
 
     @cached_property
     def version(self) -> str:
         """Provider, preprocessing and content of the weights."""
-        return f"yolo-1 imgsz={self.imgsz} letterbox weights={fingerprint(self.weights)}"
+        name = f"yolo-1 imgsz={self.imgsz} letterbox weights={fingerprint(self.weights)}"
+        return mark(name, half=self._half)
 
     def prepare(self, image: Image.Image) -> Image.Image:
         """RGB, at full size."""
@@ -49,18 +53,27 @@ class YoloEmbedder:
     def vectors(self, prepared: Sequence[Any]) -> NDArray[np.float32]:
         """Unit vectors of a batch."""
         # With rect on, ultralytics pads a batch of one shape less than a mixed one.
-        found = self._model.embed(
-            filled(prepared, self.batch_size), imgsz=self.imgsz, rect=False, device=pick_device(self.device),
-            verbose=False, save=False,
-        )  # fmt: skip
-        return unit_vectors(np.stack([vector.cpu().numpy() for vector in found[: len(prepared)]]))
+        device = pick_device(self.device)
+        # Not ultralytics' own switch for it, whose name changed within 8.4.
+        with passing("cuda" if self._half else device, half=self._half):
+            found = self._model.embed(
+                filled(prepared, self.batch_size), imgsz=self.imgsz, rect=False, device=device, verbose=False,
+                save=False,
+            )  # fmt: skip
+        return unit_vectors(np.stack([vector.float().cpu().numpy() for vector in found[: len(prepared)]]))
+
+    @cached_property
+    def _half(self) -> bool:
+        return self.device != "cpu" and half_on(pick_device(self.device), self.precision)
 
     @cached_property
     def _model(self) -> Any:
         return load(self.weights)
 
 
-def yolo_embedder(start: Path | str, *, imgsz: int, batch_size: int, device: str) -> YoloEmbedder:
+def yolo_embedder(
+    start: Path | str, *, imgsz: int, batch_size: int, device: str, precision: str = "auto"
+) -> YoloEmbedder:
     """A checkpoint as a provider.
 
     Raises:
@@ -71,4 +84,4 @@ def yolo_embedder(start: Path | str, *, imgsz: int, batch_size: int, device: str
             f"embeddings.model: {start} is an architecture, whose random weights tell no images apart",
             "Name a checkpoint (.pt).",
         )
-    return YoloEmbedder(start, imgsz, batch_size, device)
+    return YoloEmbedder(start, imgsz, batch_size, device, precision)
