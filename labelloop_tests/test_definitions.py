@@ -23,15 +23,16 @@ GRAPH = {
     "trained_model": {"annotated_batch"},
     "eval_report": {"trained_model", "annotated_holdout"},
     "failure_mined_batch": {"eval_report", "embeddings", "zcore_scores"},
+    "patch_embeddings": {"annotated_batch", "eval_report"},
     "final_report": {"splits", "trained_model"},
 }
-ITERATION = {"batch", "annotated_batch", "trained_model", "eval_report", "failure_mined_batch"}
+ITERATION = {"batch", "annotated_batch", "trained_model", "eval_report", "failure_mined_batch", "patch_embeddings"}
 JOBS = {
     "prepare_pool": {"source_images", "cvat_pull", "splits", "embeddings", "zcore_scores", "near_duplicates"},
     "send_holdout": {"holdout_batch"},
     "take_holdout": {"annotated_holdout"},
     "next_batch": {"batch"},
-    "label_loop": {"annotated_batch", "trained_model", "eval_report", "failure_mined_batch"},
+    "label_loop": {"annotated_batch", "trained_model", "eval_report", "failure_mined_batch", "patch_embeddings"},
     "take_batch": {"annotated_batch"},
     "send_relabel": {"relabel_batch"},
     "take_relabel": {"annotated_relabel"},

@@ -1,7 +1,6 @@
 """An image as a vector, without a model and without a download: gradients for shape, histograms for colour.
 
-HOG after Dalal and Triggs (CVPR 2005). Nothing is fitted on data, so a held-out image may be embedded like any other;
-the only thing that is fitted, the 2-D map, is fitted on the rows the caller names.
+HOG after Dalal and Triggs (CVPR 2005). Nothing is fitted on data, so a held-out image may be embedded like any other.
 """
 
 import numpy as np
@@ -72,32 +71,6 @@ def unit_vectors(features: ArrayLike) -> NDArray[np.float32]:
         )
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(np.divide(rows, norm, out=np.zeros_like(rows), where=norm != 0), dtype=np.float32)
-
-
-def map_2d(embeddings: ArrayLike, fit_rows: ArrayLike, seed: int) -> NDArray[np.float32]:
-    """Place every image on a plane that was fitted on some of them: scaling and PCA know the pool only.
-
-    Args:
-        embeddings: (N, D).
-        fit_rows: (N,) bool, the rows of the pool; all other rows are only placed.
-        seed: Of the randomised PCA.
-
-    Returns:
-        (N, 2) float32; zeros when the rows to fit on are fewer than two, or all equal.
-    """
-    from sklearn.decomposition import PCA
-    from sklearn.preprocessing import StandardScaler
-
-    rows, fitted = np.asarray(embeddings, dtype=np.float64), np.asarray(fit_rows, dtype=bool)
-    points = np.zeros((len(rows), 2), dtype=np.float32)
-    if not fitted.any() or (rows[fitted] == rows[fitted][0]).all():
-        return points
-    scaler = StandardScaler().fit(rows[fitted])
-    components = min(2, rows.shape[1], int(fitted.sum()))
-    pca = PCA(components, random_state=seed).fit(scaler.transform(rows[fitted]))
-    # A component and its negative are equally right; scikit-learn makes the largest weight positive: no map flips.
-    points[:, :components] = pca.transform(scaler.transform(rows))
-    return points
 
 
 def _unit(vector: NDArray) -> NDArray[np.float64]:

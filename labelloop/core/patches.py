@@ -36,3 +36,8 @@ def patches(boxes: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
 def patch_id(sample_id: str, edges: list[int]) -> str:
     """Name of a patch: its image, and its left, top, right and bottom edge in pixels."""
     return f"{sample_id}@{','.join(map(str, edges))}"
+
+
+def sample_of(patch: str) -> str:
+    """The sample that a patch is of, by its id."""
+    return patch.rpartition("@")[0]

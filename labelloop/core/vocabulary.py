@@ -31,8 +31,7 @@ SPLIT_VIEWS = {Split.TEST: "test_set", Split.VAL: "val_set", Split.GOLDEN: "gold
 SPLIT_ALIASES = {
     "train": Split.POOL, "training": Split.POOL, "pool": Split.POOL, "trainval": Split.POOL,
     "val": Split.VAL, "valid": Split.VAL, "validation": Split.VAL,
-    "test": Split.TEST, "testing": Split.TEST,
-    "golden": Split.GOLDEN, "golden_qa": Split.GOLDEN,
+    "test": Split.TEST, "testing": Split.TEST, "golden": Split.GOLDEN, "golden_qa": Split.GOLDEN,
 }  # fmt: skip
 
 
@@ -57,7 +56,7 @@ STEPS = {
     JobName.SEND_HOLDOUT: ("holdout_batch",),
     JobName.TAKE_HOLDOUT: ("annotated_holdout",),
     JobName.NEXT_BATCH: ("batch",),
-    JobName.LABEL_LOOP: ("annotated_batch", "trained_model", "eval_report", "failure_mined_batch"),
+    JobName.LABEL_LOOP: ("annotated_batch", "trained_model", "eval_report", "failure_mined_batch", "patch_embeddings"),
     JobName.TAKE_BATCH: ("annotated_batch",),
     JobName.SEND_RELABEL: ("relabel_batch",),
     JobName.TAKE_RELABEL: ("annotated_relabel",),
@@ -215,6 +214,7 @@ UNPARTITIONED = (HOLDOUT, POOL, RELABEL)  # work that belongs to no iteration, a
 
 IMG_VIZ = "img_viz"  # brain key of the 2-D map in the App
 MAP_WORKSPACE = "map"  # saved workspace with that map beside the images
+PATCH_VIZ = "patch_viz"  # brain key of the 2-D map of boxes that people drew, and saved workspace with it
 
 
 def iteration_number(key: str) -> int:

@@ -80,7 +80,9 @@ def _yolo(now: Project) -> Provider:
     environment.prepare(now.home.root / "ultralytics")
     wanted = now.settings.embeddings
     start = weights.resolve_weights(wanted.model, now.home.project, "embeddings.model")
-    return yolo_embedder(start, imgsz=wanted.imgsz, batch_size=wanted.batch_size, device=wanted.device)
+    return yolo_embedder(
+        start, imgsz=wanted.imgsz, batch_size=wanted.batch_size, device=wanted.device, precision=wanted.precision
+    )
 
 
 def _fiftyone_zoo(now: Project) -> Provider:
@@ -93,15 +95,16 @@ def _torch(now: Project) -> Provider:
     wanted = now.settings.embeddings
     return torch_script(
         now.home.project / wanted.model, side=wanted.imgsz, normalize=wanted.normalize,
-        batch_size=wanted.batch_size, device=wanted.device,
+        batch_size=wanted.batch_size, device=wanted.device, precision=wanted.precision,
     )  # fmt: skip
 
 
 def _timm(now: Project) -> Provider:
     wanted = now.settings.embeddings
     return timm_model(
-        wanted.model, now.home.project / wanted.weights, batch_size=wanted.batch_size, device=wanted.device
-    )
+        wanted.model, now.home.project / wanted.weights,
+        batch_size=wanted.batch_size, device=wanted.device, precision=wanted.precision,
+    )  # fmt: skip
 
 
 _PROVIDERS: Mapping[str, Callable[[Project], Provider]] = {

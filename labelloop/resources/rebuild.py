@@ -8,9 +8,8 @@ from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.fiftyone.evaluation import append_info, show_evaluation, show_failures, show_predictions
 from labelloop.adapters.fiftyone.source_labels import show_source_labels
 from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
-from labelloop.core.embedding import map_2d
 from labelloop.core.failures import failed
-from labelloop.core.vocabulary import HELD_OUT, TEST, Field, Split, eval_key
+from labelloop.core.vocabulary import HELD_OUT, TEST, Field, eval_key
 from labelloop.resources import app
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.final import reported, show_final
@@ -18,9 +17,11 @@ from labelloop.resources.golden import GOLDEN_HISTORY, baseline, blind_agreement
 from labelloop.resources.links import show_ways_back
 from labelloop.resources.name_fields import show_fields_of_names
 from labelloop.resources.near_duplicates import stored_groups
+from labelloop.resources.patches import show_patches_if_any
 from labelloop.resources.project import Project
 from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.shown import note_source_shown, show_source, show_version
+from labelloop.resources.vectors import image_map
 
 ERROR_COLUMNS = ["sample_id", "tp", "fn", "fp"]
 SHOWN_OF_REPORT = ("map50", "map50_95", "labels_used", "model", "classes")  # in `dataset.info`
@@ -45,6 +46,7 @@ def rebuild(now: Project, dataset: DatasetResource, say: Say) -> int:
             app.offer(now, loop)
         _show_batches(now, loop, in_app)
         _show_evaluations(now, loop, samples, say)
+        show_patches_if_any(now, loop)
         for batch in in_app:
             now.ledger.remove("drawings", batch)
         return len(samples)
@@ -97,9 +99,8 @@ def _show_map(now: Project, loop: LoopDataset) -> None:
     provider = now.settings.embeddings.provider
     if now.ledger.embedding_version(provider) is None:
         return
-    ids, vectors = now.ledger.embeddings(provider)
-    pool = set(now.ledger.in_split(Split.POOL))
-    loop.show_map(ids, map_2d(vectors, [sample_id in pool for sample_id in ids], now.settings.seed))
+    mapped = image_map(now)
+    loop.show_map(mapped.ids, mapped.points)
 
 
 def _show_labels(now: Project, loop: LoopDataset, batch: str) -> None:

@@ -8,13 +8,13 @@ from labelloop.adapters.files.atomic import write_bytes
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.adapters.report.page import render
 from labelloop.adapters.report.story import Failure, Story
-from labelloop.core.embedding import map_2d
 from labelloop.core.quality import class_table
 from labelloop.core.vocabulary import HELD_OUT, Split
 from labelloop.resources.final import newest, reported
 from labelloop.resources.history import stop_sentence, turns
 from labelloop.resources.labelled import labelled
 from labelloop.resources.project import Project
+from labelloop.resources.vectors import image_map
 
 REPORT_NAME = "report.html"
 FAILURES = 12
@@ -65,9 +65,9 @@ def _places(now: Project) -> pd.DataFrame:
     provider = now.settings.embeddings.provider
     if now.ledger.embedding_version(provider) is None or not now.ledger.has_splits():
         return pd.DataFrame()
-    ids, vectors = now.ledger.embeddings(provider)
     pool, held = set(now.ledger.in_split(Split.POOL)), set(now.ledger.in_split(*HELD_OUT))
-    points = map_2d(vectors, [sample_id in pool for sample_id in ids], now.settings.seed)
+    mapped = image_map(now)
+    ids, points = mapped.ids, mapped.points
     group = dict.fromkeys(ids, "pool") | dict.fromkeys(held, "held out")
     for iteration in now.ledger.iterations():
         group |= {

@@ -25,6 +25,16 @@ class EmbeddingSettings(Section):
     )
     batch_size: int = Field(32, ge=1, description="Images in one pass of a network.")
     device: str = Field("auto", description="auto, cpu, mps, 0 …")
+    precision: Literal["auto", "full"] = Field(
+        "auto",
+        description="yolo, torch, timm: auto computes in half precision on a GPU of NVIDIA and stores in full.",
+    )
+
+    patches: bool = Field(
+        False,
+        description="Embed boxes as well, those people drew and those the newest model predicts on val: the App maps "
+        "them, and a box that lies among boxes of another class is listed.",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> "EmbeddingSettings":
@@ -35,8 +45,8 @@ class EmbeddingSettings(Section):
 
     @property
     def recipe(self) -> dict[str, str | int]:
-        """What decides the vectors; how fast they come does not."""
-        return self.model_dump(exclude={"batch_size", "device"})
+        """What decides the vectors; how fast they come does not. The precision is in the version of the provider."""
+        return self.model_dump(exclude={"batch_size", "device", "precision", "patches"})
 
 
 class NearDuplicateSettings(Section):

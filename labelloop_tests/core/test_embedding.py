@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelloop.core.embedding import hog_hsv, map_2d
-from labelloop_tests.core.builders import unit_rows
+from labelloop.core.embedding import hog_hsv
 
 
 def picture(seed=0, size=(640, 480)):
@@ -50,47 +49,3 @@ def test_hue_is_a_circle():
         hog_hsv(Image.new("RGB", (8, 8), colour)) for colour in ((255, 30, 0), (255, 0, 30), (0, 255, 0))
     )
     assert float(red @ crimson) > float(red @ green) + 0.1
-
-
-@pytest.mark.parametrize(
-    ("rows", "fitted"),
-    [(np.zeros((0, 5)), []), (np.ones((1, 5)), [True]), (np.ones((3, 5)), [False] * 3), (np.ones((3, 5)), [True] * 3)],
-)
-def test_a_map_of_nearly_nothing_is_zeros(rows, fitted):
-    points = map_2d(rows, fitted, 0)
-    np.testing.assert_array_equal(points, np.zeros((len(rows), 2), dtype=np.float32))
-
-
-def test_a_map_of_one_dimension_is_a_line():
-    points = map_2d(np.arange(5.0)[:, None], [True] * 5, 0)
-    assert (np.diff(points[:, 0]) > 0).all()
-    assert not points[:, 1].any()
-
-
-def test_held_out_rows_are_placed_and_never_fitted_on():
-    """Defect (m) of the published guides: the map sees the test set."""
-    rows = unit_rows(60, 12)
-    fitted = np.arange(60) < 40
-    changed = rows.copy()
-    changed[~fitted] *= 1000.0
-    one, two = map_2d(rows, fitted, 0), map_2d(changed, fitted, 0)
-    np.testing.assert_array_equal(one[fitted], two[fitted])
-    assert one[~fitted].any(axis=1).all()
-    np.testing.assert_allclose(one[fitted].mean(axis=0), 0.0, atol=1e-5)
-
-
-def test_a_map_does_not_flip():
-    rows = unit_rows(50, 8)
-    straight, mirrored = map_2d(rows, np.ones(50), 0), map_2d(rows[::-1], np.ones(50), 0)[::-1]
-    np.testing.assert_allclose(straight, mirrored, atol=1e-4)
-
-
-def test_the_strongest_direction_points_right():
-    falling = -np.arange(20.0)
-    noise = np.random.default_rng(1).normal(scale=5.0, size=(20, 3))
-    points = map_2d(np.column_stack([falling, noise + falling[:, None]]), [True] * 20, 0)
-    assert np.corrcoef(points[:, 0], falling)[0, 1] > 0.9
-
-
-def test_more_columns_than_needed_still_give_two():
-    assert map_2d(unit_rows(3, 500), [True, True, False], 0).shape == (3, 2)

@@ -144,7 +144,6 @@ class LoopDataset:
 
         A saved workspace opens it beside the images, coloured by how far each is on its way through annotation.
         """
-        import fiftyone as fo
         import fiftyone.brain as fob
 
         if IMG_VIZ in self.dataset.list_brain_runs():
@@ -153,12 +152,18 @@ class LoopDataset:
         view = self.view_of(sample_ids)
         rows = [order[sample_id] for sample_id in view.values(Field.SAMPLE_ID)]
         fob.compute_visualization(view, points=points[rows], brain_key=IMG_VIZ, verbose=False)
+        self.save_map_workspace(MAP_WORKSPACE, IMG_VIZ, Field.STATUS.value, "The map beside the images")
+
+    def save_map_workspace(self, name: str, brain_key: str, colour_by: str, description: str) -> None:
+        """Save a workspace that opens a map beside the images, coloured by a field."""
+        import fiftyone as fo
+
         # From 1.22 on the panel opens with the list of maps, and this is one click; before, it is the map itself.
-        shown = {"brainResult": IMG_VIZ, "colorByField": Field.STATUS.value}
+        shown = {"brainResult": brain_key, "colorByField": colour_by}
         panels = [fo.Panel(type="Samples", pinned=True), fo.Panel(type="Embeddings", state=shown)]
         sides = [fo.Space(children=[panel], active_child=panel.component_id) for panel in panels]
         spaces = fo.Space(children=sides, orientation="horizontal")
-        self.dataset.save_workspace(MAP_WORKSPACE, spaces, description="The map beside the images", overwrite=True)
+        self.dataset.save_workspace(name, spaces, description=description, overwrite=True)
 
     def show_near_duplicates(self, groups: Mapping[str, str]) -> None:
         """The image that stands for each near-duplicate's group, by sample id, and a view with each group together."""

@@ -1,7 +1,7 @@
 """Vectors on disk: one memory-mapped array for each provider, and the blocks of a computation that is under way."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -89,6 +89,19 @@ class EmbeddingStore:
             block = read_whole(path, self.missing, partial(_read_block, path))
             found |= zip(block["ids"].tolist(), block["vectors"], strict=True)
         return found
+
+    def places(self, provider: str, key: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The 2-D map of the vectors, (N, 2), as it was kept under this key; made, and those of before removed, if not.
+
+        Laying it out takes seconds, and whoever asks has to see the same.
+        """
+        path = self.folder / f"{provider}.map-{key}.npy"
+        if not path.is_file():
+            write_array(path, make())
+            for old in self.folder.glob(f"{provider}.map-*.npy"):
+                if old != path:
+                    old.unlink(missing_ok=True)
+        return np.array(read_array(path, self.missing))
 
     def _record_file(self, provider: str) -> Path:
         return self.folder / f"{provider}.json"
