@@ -7,6 +7,7 @@ import pandas as pd
 
 from labelloop.core.vocabulary import MAP_WORKSPACE, PATCH_VIZ
 from labelloop.partitions import ITERATIONS
+from labelloop.resources.compute import ComputeResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.links import app_link
 from labelloop.resources.patches import (
@@ -26,7 +27,7 @@ from labelloop.resources.vectors import embedded, image_map
 @dg.asset(group_name="pool", owners=OWNERS, kinds={"numpy", "fiftyone"}, deps=["splits"])
 @stage
 def embeddings(
-    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource
+    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource, compute: ComputeResource
 ) -> dg.MaterializeResult:
     """One vector for each sample, in a file that is memory-mapped; only new images are computed.
 
@@ -38,7 +39,7 @@ def embeddings(
     """
     now = project.current
     paths = {row.sample_id: now.home.locate(row.path) for row in now.ledger.samples().itertuples()}
-    version, done = embedded(context, now, now.ledger.vectors, paths)
+    version, done = embedded(context, now, now.ledger.vectors, paths, compute)
     _warn(context, done.failed)
     mapped = image_map(now)
     with dataset.writing(now, context.log.info) as loop:
@@ -61,7 +62,7 @@ def embeddings(
 )  # fmt: skip
 @stage
 def patch_embeddings(
-    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource
+    context: dg.AssetExecutionContext, project: ProjectResource, dataset: DatasetResource, compute: ComputeResource
 ) -> Iterator[dg.MaterializeResult]:
     """One vector for each box that people drew, and for each that the newest model predicts on val.
 
@@ -75,7 +76,7 @@ def patch_embeddings(
         return
     drawn = labelled_patches(now)
     iteration, predicted = predicted_patches(now)
-    done = embed_patches(context, now, pd.concat([drawn, predicted]))
+    done = embed_patches(context, now, pd.concat([drawn, predicted]), compute)
     with dataset.writing(now, context.log.info) as loop:
         fitted = show_patches(now, loop)
     yield dg.MaterializeResult(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from labelloop.adapters import mongod
 from labelloop.adapters.embedding.provider import HogHsv, Provider
 from labelloop.adapters.embedding.timm_models import timm_model
-from labelloop.adapters.embedding.torch_models import torch_script
+from labelloop.adapters.embedding.torch_models import pick_device, torch_script
 from labelloop.adapters.fiftyone.environment import prepare as prepare_fiftyone
 from labelloop.adapters.fiftyone.zoo_models import zoo_embedder
 from labelloop.adapters.yolo import environment, weights
@@ -23,6 +23,18 @@ def provider_of(now: Project) -> Provider:
         ConfigError, ModelError: If its model is missing, cannot be downloaded, or is something else.
     """
     return _PROVIDERS[now.settings.embeddings.provider](now)
+
+
+def is_portable(now: Project) -> bool:
+    """Whether the provider may work in processes of a cluster.
+
+    Those of ultralytics and FiftyOne have to be set up in their process first, and a cluster is asked for processors,
+    so a network that runs on a GPU here stays here.
+    """
+    wanted = now.settings.embeddings
+    if wanted.provider in ("torch", "timm"):
+        return pick_device(wanted.device) == "cpu"
+    return wanted.provider == "hog_hsv"
 
 
 def require_current_embeddings(now: Project) -> None:

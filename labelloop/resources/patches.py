@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from labelloop.adapters.embedding.pictures import Patch, Picture
-from labelloop.adapters.embedding.run import Embedded, Spread
+from labelloop.adapters.embedding.run import Embedded
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.fiftyone.patch_map import show_patch_map
 from labelloop.adapters.files.embedding_store import EmbeddingStore
@@ -14,6 +14,7 @@ from labelloop.core.boxes import CORNERS
 from labelloop.core.patches import EDGES, patches, sample_of
 from labelloop.core.strangers import strangers
 from labelloop.core.vocabulary import Field, Split, predictions_field
+from labelloop.resources.compute import ComputeResource
 from labelloop.resources.labelled import labelled
 from labelloop.resources.project import Project
 from labelloop.resources.vectors import embedded, places
@@ -45,14 +46,14 @@ def predicted_patches(now: Project) -> tuple[str, pd.DataFrame]:
 
 
 def embed_patches(
-    context: dg.AssetExecutionContext, now: Project, wanted: pd.DataFrame, spread: Spread | None = None
+    context: dg.AssetExecutionContext, now: Project, wanted: pd.DataFrame, compute: ComputeResource
 ) -> Embedded:
     """Vectors of these patches; only those that were never seen are computed, those that are gone are forgotten."""
     samples = now.ledger.samples()
     path_of = {row.sample_id: now.home.locate(row.path) for row in samples.itertuples()}
     rows = wanted[["patch_id", "sample_id", *EDGES]].drop_duplicates("patch_id").itertuples(index=False)
     pictures: dict[str, Picture] = {name: Patch(path_of[sample_id], tuple(edges)) for name, sample_id, *edges in rows}
-    return embedded(context, now, patch_vectors(now), pictures, spread)[1]
+    return embedded(context, now, patch_vectors(now), pictures, compute)[1]
 
 
 def show_patches(now: Project, loop: LoopDataset) -> int:

@@ -1,6 +1,7 @@
 """Vectors of a project's pictures, computed as far as they are new, and the 2-D maps made from them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
@@ -12,7 +13,8 @@ from labelloop.adapters.files.embedding_store import EmbeddingStore
 from labelloop.core.annotation import content_hash
 from labelloop.core.map_2d import VERSION, map_2d
 from labelloop.core.vocabulary import Split
-from labelloop.resources.embedded import provider_of
+from labelloop.resources.compute import ComputeResource
+from labelloop.resources.embedded import is_portable, provider_of
 from labelloop.resources.project import Project
 
 REPORTS = 20  # how often at most the log tells how far it is
@@ -38,16 +40,18 @@ def embedded(
     now: Project,
     store: EmbeddingStore,
     pictures: Mapping[str, Picture],
-    spread: Spread | None = None,
+    compute: ComputeResource,
 ) -> tuple[str, Embedded]:
     """Version of the provider and the vectors of all pictures, stored when anything about them is new."""
     wanted = now.settings.embeddings
     provider = provider_of(now)
-    done = embed(
-        provider, pictures, store.known(wanted.provider, provider.version),
-        keep=lambda ids, vectors: store.keep(wanted.provider, provider.version, ids, vectors),
-        on_progress=_progress(context), spread=spread,
-    )  # fmt: skip
+    known = store.known(wanted.provider, provider.version)
+    with _spread(now, compute, any_new=bool(pictures.keys() - known.keys())) as spread:
+        done = embed(
+            provider, pictures, known,
+            keep=lambda ids, vectors: store.keep(wanted.provider, provider.version, ids, vectors),
+            on_progress=_progress(context), spread=spread,
+        )  # fmt: skip
     about = {"recipe": wanted.recipe, "failed": done.failed}
     record = store.record_or_none(wanted.provider) or {}
     if record != record | about | {"version": provider.version, "sample_ids": done.ids}:
@@ -67,6 +71,19 @@ def places(now: Project, store: EmbeddingStore, is_of_pool: Callable[[str], bool
     fit = [is_of_pool(name) for name in ids]
     key = content_hash([VERSION, store.key(provider), [name for name, own in zip(ids, fit, strict=True) if own], seed])
     return Places(ids, store.places(provider, key, lambda: map_2d(vectors, fit, seed)), sum(fit))
+
+
+@contextmanager
+def _spread(now: Project, compute: ComputeResource, *, any_new: bool) -> Iterator[Spread | None]:
+    """Whoever works on shards elsewhere, if the settings name somebody and the provider can travel.
+
+    Here the pictures of a pass are read by all processors already, and a network uses them all.
+    """
+    if not any_new or not is_portable(now):
+        yield None
+        return
+    with compute.engine(now) as engine:
+        yield engine.over if engine is not None and engine.far else None
 
 
 def _progress(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:

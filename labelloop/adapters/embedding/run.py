@@ -1,5 +1,6 @@
 """Pictures to vectors: only what is new is computed, and the result does not depend on who was first, nor where."""
 
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -76,7 +77,8 @@ def embed(
         ModelError: If not one image could be embedded.
     """
     items = [(name, pictures[name]) for name in sorted(pictures.keys() - known.keys())]
-    parts = _passes(provider, items) if spread is None else spread(partial(compute, provider), shards(items))
+    work = partial(compute, provider, provider.version)
+    parts = _passes(provider, items) if spread is None else spread(work, shards(items))
     found, failed = dict(known), dict[str, str]()
     waiting: list[str] = []
     for part in parts:
@@ -99,8 +101,17 @@ def shards(items: Sequence[Item], size: int = KEEP_EVERY) -> list[Shard]:
     return [tuple(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def compute(provider: Provider, shard: Shard) -> Part:
-    """Vectors of a shard, wherever this process runs: it needs the image files and the weights where they are here."""
+def compute(provider: Provider, version: str, shard: Shard) -> Part:
+    """Vectors of a shard, wherever this process runs: it needs the image files and the weights where they are here.
+
+    Raises:
+        ModelError: If the provider that arrived would give other vectors.
+    """
+    if provider.version != version:
+        raise ModelError(
+            f"{socket.gethostname()} embeds as {provider.version}, and here it is {version}",
+            "Install the same version of labelloop on all machines of the cluster.",
+        )
     parts = list(_passes(provider, shard))
     return Part(_merged([part.vectors for part in parts]), _merged([part.failed for part in parts]))
 
