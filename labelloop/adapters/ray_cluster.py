@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
+
+import psutil
 
 from labelloop.core import zcore_jit
 from labelloop.core.errors import ConfigError, LabelloopError
@@ -65,7 +68,7 @@ def cluster(address: str) -> Iterator[RayEngine]:
         LabelloopError: If the cluster does not answer.
     """
     ray = _ray()
-    folder = "" if address else tempfile.mkdtemp(prefix="llray-")  # short: sockets lie in it
+    folder = "" if address else _folder()
     try:
         _connect(ray, address, folder)
         yield RayEngine(max(int(ray.cluster_resources().get("CPU", 1)), 1))
@@ -85,6 +88,15 @@ def _ray() -> Any:
             "Run `pip install 'labelloop[scale]'`, or set compute.engine: local.",
         ) from error
     return ray
+
+
+def _folder() -> str:
+    """A folder of this process for the files of a cluster, short because sockets lie in it; those of dead ones go."""
+    for left in Path(tempfile.gettempdir()).glob("llray-*-*"):
+        owner = left.name.split("-")[1]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"llray-{os.getpid()}-")
 
 
 def _connect(ray: Any, address: str, folder: str) -> None:

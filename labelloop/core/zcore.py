@@ -24,7 +24,7 @@ from labelloop.core.zcore_index import PoolIndex
 from labelloop.core.zcore_ready import kernels_ready, score_anywhere
 from labelloop.core.zcore_rows import PoolRows
 from labelloop.core.zcore_rules import ONE, Redundancy, Sums, score_draws
-from labelloop.core.zcore_run import Execution, Kept, Order, tile_by_tile
+from labelloop.core.zcore_run import Execution, Kept, Order, piece_size, tile_by_tile
 
 Progress = Callable[[int, int], None]
 
@@ -110,7 +110,7 @@ def _summed(plan: _Plan, order: Order, execution: Execution, tell: Progress) -> 
     if kept is not None and kept.order == order.name and len(kept.sums) == images:
         done, sums = kept.done, kept.sums.copy()
     tell(done, order.count)
-    pieces = order.pieces(done, far=plan.engine.far)
+    pieces = order.pieces(done, piece_size(plan.engine, order.count))
     if plan.tile:
         pieces = tile_by_tile(pieces, plan.tile, *plan.arrays)
     for part, count in plan.engine.over(partial(_counted, plan.score), pieces):

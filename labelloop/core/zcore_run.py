@@ -16,7 +16,8 @@ from labelloop.core.zcore_rules import Sums
 
 _log = getLogger(__name__).warning
 _BLOCK = 1000  # draws of one piece of work
-_FAR = 10  # as many blocks in a piece that is sent away, for the answer holds a number for every image
+_FAR = 10_000  # most draws of a piece that is sent away, for the answer holds a number for every image
+_EACH = 4  # pieces that each worker gets at least, so that none waits for the last long
 _SPAN = 100_000  # draws that are put in order together
 _OWN = 300 << 20  # bytes of the process itself
 _IMAGE = 100  # bytes for each image besides its values, and as many again for two workers
@@ -91,9 +92,8 @@ class Order:
         """Draws that are put in order together: a part of all dimensions is best read once."""
         return max(self.count, 1) if self.tile else _SPAN
 
-    def pieces(self, start: int, *, far: bool) -> Iterator[Draws]:
-        """The draws from a place of the order on, piece by piece."""
-        size = _BLOCK * _FAR if far else _BLOCK
+    def pieces(self, start: int, size: int) -> Iterator[Draws]:
+        """The draws from a place of the order on, in pieces of at most so many."""
         for first in range(start - start % self.span, self.count, self.span):
             draws = by_tile(self.draw(range(first, min(first + self.span, self.count))), self.tile)
             for low, high in itertools.pairwise(self._cuts(draws[0])):
@@ -107,6 +107,11 @@ class Order:
             return [0, len(dims)]
         low, high = dims.min(axis=1) // self.tile, dims.max(axis=1) // self.tile
         return [0, *(np.flatnonzero((np.diff(low) != 0) | (np.diff(high) != 0)) + 1).tolist(), len(dims)]
+
+
+def piece_size(engine: Engine, draws: int) -> int:
+    """Draws of a piece of work."""
+    return min(max(draws // (_EACH * engine.workers), _BLOCK), _FAR) if engine.far else _BLOCK
 
 
 def tile_by_tile(pieces: Iterator[Draws], tile: int, *arrays: NDArray) -> Iterator[Draws]:

@@ -1,10 +1,13 @@
 """Ray on this machine: the same scores to the last bit, clear errors, and nothing that stays behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -33,14 +36,22 @@ def engine():
         assert own_children() > before
         yield started
     assert not gone_after(own_children() - before)
+    assert not list(Path(tempfile.gettempdir()).glob(f"llray-{os.getpid()}-*"))
 
 
-def gone_after(processes, seconds=60.0):
-    """Those of some processes that are still there; how long others take to end is not ours to say."""
+def gone_after(processes, seconds=300.0):
+    """Those of some processes that still run; how long others take to end, on a busy machine, is not ours to say."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and any(psutil.pid_exists(pid) for pid in processes):
+    while time.monotonic() < end and any(runs(pid) for pid in processes):
         time.sleep(0.1)
-    return {pid for pid in processes if psutil.pid_exists(pid)}
+    return {pid for pid in processes if runs(pid)}
+
+
+def runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.slow
@@ -52,7 +63,8 @@ def test_scores_of_a_cluster_are_those_of_threads_to_the_last_bit(engine, compil
         ROWS, **SETTINGS, execution=Execution(engine), on_progress=lambda done, total: told.append((done, total))
     )
     np.testing.assert_array_equal(found, zcore_scores(ROWS, **SETTINGS, execution=Execution(Threads(1))))
-    assert told == [(done, 12_000) for done in (0, 10_000, 12_000)]
+    assert (told[0], told[-1]) == ((0, 12_000), (12_000, 12_000))
+    assert len(told) > min(engine.workers, 10)
 
 
 @pytest.mark.slow
@@ -140,3 +152,7 @@ with cluster("") as engine:
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert not gone_after(started)
+    left = list(Path(tempfile.gettempdir()).glob(f"llray-{killed.pid}-*"))
+    assert left
+    shutil.rmtree(ray_cluster._folder())  # whoever comes next removes what dead ones left
+    assert not any(path.exists() for path in left)

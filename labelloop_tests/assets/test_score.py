@@ -3,7 +3,6 @@
 import pytest
 
 from labelloop.assets import score
-from labelloop.core import zcore_run
 from labelloop.resources.compute import ComputeResource
 from labelloop_tests.worlds import failure_of
 
@@ -33,7 +32,6 @@ def test_scores_do_not_depend_on_a_kill_or_on_the_engine(world, monkeypatch) -> 
     assert drawn == [1000, 2000, 3000]
     assert ledger.zcore().equals(expected)
     assert not (ledger.root / "zcore.partial").exists()
-    monkeypatch.setattr(zcore_run, "_FAR", 1)
     one.configure(compute={"engine": "ray"})
     assert one.run_asset("zcore_scores", "").success
     assert ledger.zcore().equals(expected)

@@ -13,7 +13,7 @@ from labelloop.core.engine import Threads
 from labelloop.core.zcore import zcore_scores
 from labelloop.core.zcore_draws import Spread, by_tile, counter_draws
 from labelloop.core.zcore_rows import PoolRows
-from labelloop.core.zcore_run import Execution, Kept, Order
+from labelloop.core.zcore_run import Execution, Kept, Order, piece_size
 from labelloop_tests.core.builders import unit_rows
 
 ROWS = unit_rows(3500, 40)
@@ -113,12 +113,12 @@ def test_another_number_of_draws_is_another_order():
 def test_the_draws_from_a_place_on_are_the_rest_of_all_draws(start, tile):
     spread = Spread(np.zeros(40), np.ones(40), np.full(40, 2.0))
     order = Order(lambda block: counter_draws(1, block, spread, 2), 700, tile)
-    pieces = list(order.pieces(0, far=False))
+    pieces = list(order.pieces(0, 50))
     assert not tile or all(len(np.unique(np.sort(dims, axis=1) // tile, axis=0)) == 1 for dims, _ in pieces)
     whole = np.concatenate([points for _, points in pieces])
     assert sorted(map(tuple, whole)) == sorted(map(tuple, counter_draws(1, range(700), spread, 2)[1]))
-    for far in (False, True):
-        rest = [points for _, points in order.pieces(start, far=far)]
+    for size in (50, 500):
+        rest = [points for _, points in order.pieces(start, size)]
         np.testing.assert_array_equal(np.concatenate([np.empty((0, 2)), *rest]), whole[start:])
 
 
@@ -251,6 +251,14 @@ def test_pieces_are_taken_as_they_are_wanted_and_no_more(workers):
 def test_what_goes_wrong_with_a_piece_ends_the_work():
     with pytest.raises(ValueError, match="invalid literal"):
         list(Threads(2).over(int, ["1", "x", "2"]))
+
+
+@pytest.mark.parametrize(
+    ("workers", "far", "draws", "size"),
+    [(2, False, 10_000, 50), (2, True, 100, 50), (2, True, 10_000, 1250), (64, True, 10_000_000, 10_000)],
+)
+def test_a_piece_is_worth_sending_and_there_are_enough_for_all(workers, far, draws, size):
+    assert piece_size(Threads(workers, far), draws) == size
 
 
 def test_kept_sums_name_their_order():
