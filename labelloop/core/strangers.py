@@ -1,8 +1,8 @@
 """Strangers: boxes that lie among boxes of another class; whoever gave them their class may have slipped.
 
-The k nearest neighbours vote, as Wilson's edited neighbours do (IEEE SMC 1972). Digits drawn over photographs, 2 % of
-the classes wrong: the share of votes for another class tells wrong from right with an AUROC of 0.99; blood cells,
-5 %: 0.97 (hog_hsv's gradients alone).
+The k nearest neighbours vote, as Wilson's edited neighbours do (IEEE SMC 1972). With 3 % of the classes wrong and
+`hog_hsv`, blood cells: 143 of 146 wrong ones are among the 188 that are told, 133 of them among the first 146. Digits
+over photographs, whose colours are those of the photograph: 37 of 37 among 557, 14 among the first 37.
 """
 
 from collections.abc import Sequence
