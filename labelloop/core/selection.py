@@ -154,7 +154,7 @@ def topped_up(batch: Batch, pool: Pool, budget: int) -> pd.DataFrame:
     return batch.manifest()
 
 
-def mine(failures: Failures, pool: Pool, mix: Mix) -> pd.DataFrame:
+def mine(failures: Failures, pool: Pool, mix: Mix, coverage: Iterable[Candidate] | None = None) -> pd.DataFrame:
     """Manifest of a batch that is part coverage, part neighbours of failures, and never short.
 
     Failures take turns, worst first, each adding its nearest image that is not in the batch yet: one bad image cannot
@@ -165,6 +165,7 @@ def mine(failures: Failures, pool: Pool, mix: Mix) -> pd.DataFrame:
         failures: Images the model failed on; those without an error are left out.
         pool: What may be selected.
         mix: Size and parts of the batch.
+        coverage: What the part that covers is taken from, in order; by default what scores best.
 
     Returns:
         A manifest of exactly min(budget, pool) rows.
@@ -176,7 +177,8 @@ def mine(failures: Failures, pool: Pool, mix: Mix) -> pd.DataFrame:
     if failures.errors.empty:
         return cover(pool, mix.budget, "no failures to mine: ")
     batch, ranking = pool.batch(), coverage_ranking(pool.zcore)
-    batch.fill(_by_coverage(ranking, Source.COVERAGE, _COVERS), round(mix.coverage_share * mix.budget))
+    covering = _by_coverage(ranking, Source.COVERAGE, _COVERS) if coverage is None else coverage
+    batch.fill(covering, round(mix.coverage_share * mix.budget))
     batch.take_turns(_by_failure(failures, pool, mix.neighbours), mix.budget)
     batch.fill(_by_coverage(ranking, Source.BACKFILL, _DRY), mix.budget)
     return topped_up(batch, pool, mix.budget)

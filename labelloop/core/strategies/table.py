@@ -28,4 +28,5 @@ STRATEGIES: Mapping[str, Strategy] = {
     "typiclust": Strategy("typiclust"),
     "entropy": Strategy("entropy", needs_predictions=True),
     "margin": Strategy("margin", needs_predictions=True),
+    "hybrid_greedy": Strategy("hybrid_greedy"),
 }

@@ -25,10 +25,11 @@ def rank(query: Query, rng: np.random.Generator) -> pd.DataFrame:
     """Manifest of covering and typical images; the score of a covering one is ZCore score times distance."""
     query = query.in_order()
     coverage_ranking(query.pool.zcore)  # refuses missing scores
-    return query.manifest(_candidates(query, rng)) if len(query.ids) else query.manifest([])
+    return query.manifest(candidates(query, rng)) if len(query.ids) else query.manifest([])
 
 
-def _candidates(query: Query, rng: np.random.Generator) -> Iterator[Candidate]:
+def candidates(query: Query, rng: np.random.Generator) -> Iterator[Candidate]:
+    """Images in the order in which they cover the pool best, given those before; `query` is in order."""
     openings, near = Openings(query.pool), Nearest(query)
     share, zcore = query.mix.typical_share, query.pool.zcore.to_numpy(dtype=float)
     typical = TypicalImages(query, openings, rng) if share else None
