@@ -54,6 +54,16 @@ def pick_device(wanted: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def use_one_core() -> None:
+    """Compute on one core in this process, after `prepare`: sums over several differ in their last bits."""
+    quiet()
+    import torch
+    from ultralytics.utils import torch_utils
+
+    torch_utils.NUM_THREADS = 1  # what ultralytics goes back to whenever it picks a processor
+    torch.set_num_threads(1)
+
+
 def describe_devices() -> dict[str, Any]:
     """What torch can compute on besides the CPU: `torch` (its version), `gpus` (names), `mps`."""
     import torch
