@@ -16,6 +16,7 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, blind_agreement, blind_entry
 from labelloop.resources.lesson import Lesson, lesson, measure
 from labelloop.resources.project import Project, ProjectResource
+from labelloop.resources.replay_result import verdict_for
 from labelloop.resources.stage import stage
 
 ANNOTATED = dg.AssetKey("annotated_batch")
@@ -87,6 +88,20 @@ def val_was_looked_at_for_every_class(
 ) -> dg.AssetCheckResult:
     """Tell which classes are no part of mAP, since val was labelled before they were appended."""
     return _told(measure(project.current))
+
+
+@dg.asset_check(
+    asset=dg.AssetKey("batch"), partitions_def=ITERATIONS,
+    description="The query strategy of this project beats random on its data, as `labelloop benchmark` measured it.",
+)  # fmt: skip
+@stage
+def selection_helps(
+    context: dg.AssetCheckExecutionContext,  # noqa: ARG001  the wrapper of stages passes it
+    project: ProjectResource,
+) -> dg.AssetCheckResult:
+    """Tell the verdict of the benchmark, or that nothing was measured yet and what to run."""
+    helps, told = verdict_for(project.current)
+    return dg.AssetCheckResult(passed=helps, severity=dg.AssetCheckSeverity.WARN, description=told)
 
 
 def _told(found: Lesson) -> dg.AssetCheckResult:

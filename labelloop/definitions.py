@@ -20,6 +20,7 @@ from labelloop.assets import (
 from labelloop.checks import (
     batch_labels,
     images_were_looked_at_for_every_class,
+    selection_helps,
     val_was_looked_at_for_every_class,
 )
 from labelloop.jobs import JOBS
@@ -34,7 +35,12 @@ STAGES = [ingest, pull, split, embed, score, duplicates, annotate, select, train
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(STAGES),
-    asset_checks=[batch_labels, images_were_looked_at_for_every_class, val_was_looked_at_for_every_class],
+    asset_checks=[
+        batch_labels,
+        images_were_looked_at_for_every_class,
+        val_was_looked_at_for_every_class,
+        selection_helps,
+    ],
     jobs=JOBS,
     sensors=SENSORS,
     resources={

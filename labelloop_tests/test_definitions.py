@@ -42,7 +42,7 @@ JOBS = {
 BY_PEOPLE_ALONE = {"final_evaluation"}
 DELIVERED = {"final_report"}
 QUALITY = {"near_duplicates"}
-WARNINGS = {"images_were_looked_at_for_every_class", "val_was_looked_at_for_every_class"}
+WARNINGS = {"images_were_looked_at_for_every_class", "val_was_looked_at_for_every_class", "selection_helps"}
 
 
 def names(keys: set[dg.AssetKey]) -> set[str]:

@@ -124,6 +124,25 @@ def app(port: Annotated[int, typer.Option(help="Port of the App from now on; 0 k
     _command("app").run(_project(), port, _say)
 
 
+@cli.command()
+def benchmark(
+    strategies: Annotated[
+        str,
+        typer.Option(help="Query strategies, separated by commas; +class_balanced behind one balances its classes."),
+    ] = "zcore,entropy,hybrid",
+    seeds: Annotated[int, typer.Option(help="How many times everything is replayed; at least 2.")] = 3,
+    budget: Annotated[str, typer.Option(help="Labelled images at each turn, ascending.")] = "40,80,120",
+    config: Annotated[Path | None, typer.Option(help="Another labelloop.yaml than that of this folder.")] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="Folder for results; without it in the home.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Trainings at once; 0: one for each core.")] = 0,
+    only_tables: Annotated[bool, typer.Option("--only-tables", help="Train nothing, write what is there.")] = False,
+) -> None:
+    """Replay the loop on a labelled data set, each strategy against random; killed, the same command goes on."""
+    module = _command("benchmark")
+    found = config or import_module("labelloop.settings.yaml_file").find_config(Path.cwd())
+    module.run(found, module.Asked(strategies, seeds, budget, folder, workers, only_tables), out)
+
+
 @sandbox.command()
 def annotate() -> None:
     """Play the annotators: complete every open task of the sandbox from the hidden labels of the source."""
