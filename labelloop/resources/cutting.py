@@ -56,10 +56,12 @@ def task_specs(
 
 def _parts(project: Project, batch: str, images: Images, before: Noted, strays: "_Strays") -> list[_Part]:
     """Images that may share a task, in the parts that they are in, and the rest as the settings say."""
-    found = {key: (name, ids) for key, (name, ids) in before.items() if ids <= images.keys()}
+    found = {key: (name, ids) for key, (name, ids) in before.items() if ids and ids <= images.keys()}
     parts = [_Part(_of(images, ids), key, name) for key, (name, ids) in found.items()]
     if _without(images, parts):
         parts += strays.parts(batch, _without(images, parts))
+    place = {sample_id: number for number, sample_id in enumerate(images)}
+    parts.sort(key=lambda part: place[part.images[0].sample_id])
     settings = project.settings.annotation
     most = settings.max_task_images, settings.max_task_mebibytes * MEBIBYTE
     cut = names.split_images(list(_without(images, parts).values()), *most)

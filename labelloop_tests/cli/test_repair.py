@@ -93,7 +93,7 @@ def test_reset_archives_an_iteration_and_renames_its_tasks(own: World):
     assert own.instance.get_dynamic_partitions(str(ITERATIONS.name)) == ["v0"]
     (archive,) = (ledger.root / "archive").iterdir()
     assert {p.relative_to(archive).as_posix() for p in archive.rglob("*") if p.is_file()} == {
-        "batches/v1.json", "tasks/v1.json",
+        "batches/v1.json", "cuts/v1.json", "tasks/v1.json",
     }  # fmt: skip
     after = tasks_of(own)
     assert after.keys() == there.keys()
