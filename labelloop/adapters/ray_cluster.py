@@ -24,6 +24,7 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 _SECONDS = 5.0  # until a head has to take a connection
+_STARTS = 4  # times that a cluster is started before it is given up
 _AHEAD = 2  # pieces for each worker that are on their way
 
 
@@ -103,14 +104,26 @@ def _connect(ray: Any, address: str, folder: str) -> None:
     place = {"address": address} if address else {"address": "local", "_temp_dir": folder, "include_dashboard": False}
     try:
         _knock(address)
-        ray.init(**place, log_to_driver=False, logging_level="ERROR")
-    # Also a version of its own that differs, which is a RuntimeError.
-    except (OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
+        _patiently(ray, place, 1 if address else _STARTS)
+    except Exception as error:  # ray raises Exception itself; also for a version of its own that differs
         where = f"at {address}" if address else "on this machine"
         raise LabelloopError(
             f"Ray {where} does not answer: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
             "Start it (`ray start --head`), correct compute.address in labelloop.yaml, or set compute.engine: local.",
         ) from error
+
+
+def _patiently(ray: Any, place: dict[str, Any], times: int) -> None:
+    """Connect; ray gives a cluster that it starts half a minute, in which a busy machine may not be ready."""
+    for left in reversed(range(times)):
+        try:
+            ray.init(**place, log_to_driver=False, logging_level="ERROR")
+        except Exception:
+            if not left:
+                raise
+            ray.shutdown()
+        else:
+            return
 
 
 def _knock(address: str) -> None:
