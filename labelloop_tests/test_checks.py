@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from labelloop.adapters.files.ledger import HOLDOUT
-from labelloop.checks import ANNOTATED, DESCRIPTIONS, SPECS, batch_labels
+from labelloop.checks import ANNOTATED, DESCRIPTIONS, SPECS, batch_labels, selection_helps
 from labelloop.core.schema import Schema
 from labelloop.core.verdict import FINDINGS
 from labelloop.partitions import ITERATIONS
@@ -129,3 +129,23 @@ def test_hidden_golden_images_are_compared_with_their_first_labels_and_the_histo
     [entry] = loop.dataset.info["golden_qa_history"]
     assert (entry["kind"], entry["iteration"], entry["images"], entry["same_class"]) == ("blind", "v0", 1, 3)
     assert now.ledger.read("verdicts", "v0")["passed"] is True
+
+
+@dg.asset(partitions_def=ITERATIONS)
+def batch():
+    """Stands where a batch is chosen."""
+
+
+@pytest.mark.parametrize(
+    ("strategy", "passed", "told"),
+    [("hybrid", False, "not measured yet: run `labelloop benchmark"), ("random", True, "batches are drawn at random")],
+)
+def test_the_ui_tells_whether_choosing_helps_and_it_never_forbids_anything(now, strategy, passed, told):
+    now.config.write_text(f"batch: {{strategy: {strategy}}}\n", encoding="utf-8")
+    instance = dg.DagsterInstance.ephemeral()
+    instance.add_dynamic_partitions(str(ITERATIONS.name), ["v0"])
+    resources = {"project": ProjectResource(config_path=str(now.config))}
+    done = dg.materialize([batch, selection_helps], partition_key="v0", instance=instance, resources=resources)
+    [found] = done.get_asset_check_evaluations()
+    assert (found.passed, found.severity, found.blocking) == (passed, dg.AssetCheckSeverity.WARN, False)
+    assert found.description.startswith(told)
