@@ -22,15 +22,17 @@ class Times:
     wall: list[float] = field(default_factory=list)
 
 
-def in_turn(rounds: int, *works: Callable[[], object]) -> list[Times]:
-    """Do each in every round, after one that does not count."""
+def in_turn(
+    rounds: int, *works: Callable[[], object], processor: Callable[[], float] = time.process_time
+) -> list[Times]:
+    """Do each in every round, after one that does not count; `processor` tells the seconds it has worked so far."""
     times = [Times() for _ in works]
     for number in range(rounds + 1):
         for work, of in zip(works, times, strict=True):
-            wall, cpu = time.perf_counter(), time.process_time()
+            wall, cpu = time.perf_counter(), processor()
             work()
             if number:
-                of.cpu.append(time.process_time() - cpu)
+                of.cpu.append(processor() - cpu)
                 of.wall.append(time.perf_counter() - wall)
     return times
 
@@ -45,14 +47,11 @@ def peak(work: Callable[[], object]) -> float:
         tracemalloc.stop()
 
 
-def line(what: str, theirs: Times, ours: Times, bar: float, memory: Sequence[float], *, by_clock: bool = False) -> str:
-    """One line of the table; the ratio is of processor time unless `by_clock`."""
-    kinds = ("wall", "cpu") if by_clock else ("cpu", "wall")
-    a, b = (getattr(of, kinds[0]) for of in (theirs, ours))
-    ratios = [one / other for one, other in zip(a, b, strict=True)]
-    other = statistics.median(
-        one / two for one, two in zip(getattr(theirs, kinds[1]), getattr(ours, kinds[1]), strict=True)
-    )
+def line(what: str, theirs: Times, ours: Times, bar: float, memory: Sequence[float]) -> str:
+    """One line of the table; ratios are of processor time, `wall` is that by the clock."""
+    a, b = theirs.cpu, ours.cpu
+    ratios = [one / two for one, two in zip(a, b, strict=True)]
+    other = statistics.median(one / two for one, two in zip(theirs.wall, ours.wall, strict=True))
     return (
         f"{what:>26} {statistics.median(a):>9.3f} {min(a):>7.3f} {max(a):>7.3f} "
         f"{statistics.median(b):>8.3f} {min(b):>7.3f} {max(b):>7.3f} "
