@@ -23,12 +23,6 @@ from labelloop.core.schema import Schema
 from labelloop_tests.pictures import encoded, picture
 
 
-@pytest.fixture
-def task(server, project, make_spec):
-    """Four frames in two jobs."""
-    return push_task(server, project, make_spec(4))
-
-
 def draw(server, project, task, frame: int, box=(1.5, 2.25, 30.0, 40.125), label: str = "cat") -> None:
     job = next(job for job in jobs_of_task(server, task.task_id) if job.start_frame <= frame <= job.stop_frame)
     change_shapes(server, job.job_id, "create", [rectangle(project.label_ids[label], frame, box)])

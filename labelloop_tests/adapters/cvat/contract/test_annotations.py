@@ -29,12 +29,6 @@ FLAGS = {"occluded": True, "z_order": 3}
 
 
 @pytest.fixture
-def task(server: CvatServer, project: ProjectRef, make_spec: MakeSpec) -> TaskRef:
-    """Four frames in two jobs."""
-    return push_task(server, project, make_spec(4))
-
-
-@pytest.fixture
 def cat(project: ProjectRef) -> int:
     return project.label_ids["cat"]
 

@@ -16,15 +16,8 @@ from labelloop.adapters.cvat.jobs import (
 )
 from labelloop.adapters.cvat.projects import ProjectRef
 from labelloop.adapters.cvat.pull import content, finished_tasks, progress, tasks_of_project
-from labelloop.adapters.cvat.push import push_task, retire_task
+from labelloop.adapters.cvat.push import retire_task
 from labelloop.core.annotation import TaskRef
-from labelloop_tests.cvat_world import MakeSpec
-
-
-@pytest.fixture
-def task(server: CvatServer, project: ProjectRef, make_spec: MakeSpec) -> TaskRef:
-    """Four frames in two jobs."""
-    return push_task(server, project, make_spec(4))
 
 
 def move(server: CvatServer, job_id: int, **fields: str) -> dict[str, Any]:
