@@ -24,12 +24,12 @@ OF_A_PROJECT = Path("benchmark") / RESULT  # in its home
 # What neither the images nor the models depend on, and what a replay sets itself.
 IDLE = {
     "name", "media_root", "trust_source_labels", "sandbox", "annotation", "relabel_for", "image_classes", "loop",
-    "stop", "checks", "annotators",
+    "stop", "checks", "annotators", "compute", "near_duplicates",
 }  # fmt: skip
 IDLE_OF = {
     "batch": {"budget", "strategy", "class_balanced", "golden_per_batch"},
     "train": {"device", "workers", "cache", "older_labels"},
-    "embeddings": {"device", "batch_size"},
+    "embeddings": {"device", "batch_size", "precision", "patches"},
 }  # fmt: skip
 
 

@@ -14,10 +14,10 @@ class BatchSettings(Section):
     budget: int | str = Field(40, description="Images in a batch: a number, or a share of what remains like 10%.")
     strategy: str = Field(
         "hybrid",
-        description="How a batch is chosen. hybrid: coverage and neighbours of failures, by mine.coverage_share. "
-        "hybrid_greedy: the same with the coverage of zcore. zcore: coverage that looks at the batch. k_center: "
-        "farthest first. typiclust: typical images. entropy, margin: where the newest model is unsure. random. "
-        "Without a model hybrid, entropy and margin are coverage.",
+        description="How a batch is chosen. hybrid: the coverage of zcore and neighbours of failures, by "
+        "mine.coverage_share. zcore: coverage that looks at what is labelled and chosen. k_center: farthest first. "
+        "typiclust: typical images. entropy, margin: where the newest model is unsure. random. Without a model hybrid, "
+        "entropy and margin are coverage.",
     )
     class_balanced: bool = Field(
         False, description="Of what the strategy proposes, prefer images that seem to show classes with few labels."

@@ -18,7 +18,7 @@ from labelloop.sandbox.scenes import write_scenes
 
 RESULTS = Path(__file__).with_name("results")
 DIGITS = (
-    "zcore,k_center,typiclust,entropy,margin,hybrid,hybrid_greedy,hybrid+class_balanced",
+    "zcore,k_center,typiclust,entropy,margin,hybrid,hybrid+class_balanced",
     "5",
     "40,80,120",
 )

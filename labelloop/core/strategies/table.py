@@ -28,5 +28,4 @@ STRATEGIES: Mapping[str, Strategy] = {
     "typiclust": Strategy("typiclust"),
     "entropy": Strategy("entropy", needs_predictions=True),
     "margin": Strategy("margin", needs_predictions=True),
-    "hybrid_greedy": Strategy("hybrid_greedy"),
 }
