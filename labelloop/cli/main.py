@@ -90,13 +90,10 @@ def relabel(
 @cli.command()
 def repush(
     batch: Annotated[str, typer.Argument(help="v0, v1, …, holdout or relabel-1.")],
-    from_app: Annotated[
-        bool, typer.Option("--from-app", help="With what was changed in the FiftyOne App since they were taken.")
-    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Write labels that were changed here over those in CVAT: shows the difference, and backs the tasks up first."""
-    _command("repush").repush(_project(), batch, _say, agreed=yes or _agree, from_app=from_app)
+    _command("repush").repush(_project(), batch, _say, agreed=yes or _agree)
 
 
 @splits.command()

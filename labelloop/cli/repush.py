@@ -3,10 +3,8 @@
 from collections.abc import Callable
 
 from labelloop.core.vocabulary import HOLDOUT, RELABEL
-from labelloop.resources import app_edits
 from labelloop.resources import repush as repushing
 from labelloop.resources.cvat import CvatResource
-from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import Project
 from labelloop.resources.runs import stage_lock
 
@@ -14,16 +12,8 @@ Say = Callable[[str], None]
 Agree = Callable[[str], bool]
 
 
-def repush(now: Project, batch: str, say: Say, *, agreed: bool | Agree, from_app: bool = False) -> None:
+def repush(now: Project, batch: str, say: Say, *, agreed: bool | Agree) -> None:
     """Show what would change in the tasks of a batch, and change it when somebody agrees.
-
-    Args:
-        now: The project.
-        batch: A batch that was sent.
-        say: Where to tell what happens.
-        agreed: Whether somebody agrees, or whom to ask.
-        from_app: Whether what was changed in the FiftyOne App since the labels were taken counts as well; it becomes
-            the labels of the batch here when somebody agrees.
 
     Raises:
         MissingStateError: If a task changed since its labels were taken, or there are none.
@@ -32,8 +22,7 @@ def repush(now: Project, batch: str, say: Say, *, agreed: bool | Agree, from_app
     repushing.require_sent(now, batch)
     cvat = CvatResource()
     with now.alone(_lock(batch), say):
-        edits = _edits(now, batch, say) if from_app else None
-        plans = repushing.plan(now, cvat, batch, edits.contents if edits else None)
+        plans = repushing.plan(now, cvat, batch)
         if not plans:
             say(f"the tasks of {batch} hold the labels that are here")
             return
@@ -45,16 +34,8 @@ def repush(now: Project, batch: str, say: Say, *, agreed: bool | Agree, from_app
         if not (agreed if isinstance(agreed, bool) else agreed(question)):
             say("nothing was changed")
             return
-        if edits:
-            with DatasetResource().writing(now, say) as loop:
-                app_edits.keep(now, loop, batch, edits)
         repushing.carry_out(now, cvat, batch, plans, say)
         say(f"what they held before is in {now.home.root / 'backups' / batch}")
-
-
-def _edits(now: Project, batch: str, say: Say) -> app_edits.Edits:
-    with DatasetResource().writing(now, say) as loop:
-        return app_edits.read_edits(now, loop, batch)
 
 
 def _lock(batch: str) -> str:

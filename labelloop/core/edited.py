@@ -12,7 +12,7 @@ from typing import Any
 
 from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent
 from labelloop.core.errors import LabelError
-from labelloop.core.redrawn import points_of, raw_shapes, same, with_numbers, without_label
+from labelloop.core.redrawn import points_of, raw_shapes, same, with_numbers
 from labelloop.core.shape_labels import SKELETON, ShapeLabel, look_of
 from labelloop.core.tracks import at
 
@@ -147,8 +147,6 @@ def _followed(track: RawShape, left: Mapping[str, ShapeLabel], live: Mapping[str
     said = [
         {**value, "value": first.said.get(value["name"], value["value"])} for value in track.get("attributes") or ()
     ]
-    if first.label != track["label"]:
-        track = without_label(track)
     about = {"label": first.label, "group": first.about.get("group"), "source": first.about.get("source", "manual")}
     made = {**track, **about, "attributes": said}
     frames = sorted(((frame, left.get(sample_id)) for sample_id, frame in live.items()), key=lambda pair: pair[0].frame)

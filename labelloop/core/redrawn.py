@@ -107,19 +107,7 @@ def _alike(one: ShapeLabel, other: ShapeLabel) -> bool:
 
 
 def with_numbers(new: Mapping[str, Any], old: RawShape) -> dict[str, Any]:
-    """The new shape with all that the old one has beside it, the numbers of its attributes among it.
-
-    With another label its attributes go, as they do in CVAT: they are said of the label.
-    """
-    if new["label"] != old.get("label", new["label"]):
-        return {**without_label(old), **new, "attributes": []}
+    """The new shape with all that the old one has beside it, the numbers of its attributes among it."""
     numbers = {value["name"]: value for value in old.get("attributes") or ()}
     attributes = [{**numbers.get(value["name"], {}), **value} for value in new["attributes"]]
     return {**old, **new, "attributes": attributes}
-
-
-def without_label(item: RawShape) -> dict[str, Any]:
-    """A shape, tag or track without the server's number of its label, and without attributes, which belong to it."""
-    rest = {key: value for key, value in item.items() if key != "label_id"} | {"attributes": []}
-    keyframes = [{**shape, "attributes": []} for shape in item.get("shapes") or ()]
-    return {**rest, "shapes": keyframes} if "shapes" in item else rest

@@ -36,11 +36,10 @@ class TaskSummary:
 
 @dataclass(frozen=True)
 class Names:
-    """Names behind the numbers in annotations; `defaults` are values of attributes by name, for each label's name."""
+    """Names behind the numbers in annotations."""
 
     labels: Mapping[int, str]
     attributes: Mapping[int, str]
-    defaults: Mapping[str, Mapping[str, str]]
 
 
 def tasks_of_project(server: CvatServer, project_id: int) -> list[TaskSummary]:
@@ -166,12 +165,6 @@ def read_names(server: CvatServer, task_id: int) -> Names:
     return Names(
         {int(label["id"]): str(label["name"]) for label in every},
         {int(spec["id"]): str(spec["name"]) for label in every for spec in label.get("attributes") or []},
-        {
-            str(label["name"]): {
-                str(spec["name"]): str(spec.get("default_value", "")) for spec in label.get("attributes") or []
-            }
-            for label in labels
-        },
     )
 
 

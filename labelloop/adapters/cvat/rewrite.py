@@ -65,10 +65,7 @@ def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> Task
 
 
 def named_as_there(server: CvatServer, contents: Sequence[TaskContent]) -> list[TaskContent]:
-    """Contents of one task as its server says it: with the names that labels and attributes have there now.
-
-    What is new says all attributes of its label, as it will when it comes back.
-    """
+    """Contents of one task, in which labels and attributes have the names that they have on the server now."""
     if not contents:
         return []
     names = read_names(server, contents[0].task_id)
@@ -77,23 +74,13 @@ def named_as_there(server: CvatServer, contents: Sequence[TaskContent]) -> list[
 
 def _renamed(content: TaskContent, names: Names) -> TaskContent:
     def named(items: Sequence[RawShape]) -> tuple[RawShape, ...]:
-        return tuple(_completed(_with_names(item, names), names) for item in items)
+        return tuple(_with_names(item, names) for item in items)
 
     frames = (
         replace(frame, shapes=named(frame.shapes), tags=named(frame.tags), tracks=named(frame.tracks))
         for frame in content.frames
     )
     return replace(content, frames=tuple(frames))
-
-
-def _completed(item: dict[str, Any], names: Names) -> dict[str, Any]:
-    """A shape or tag that was never on the server, with the defaults of the attributes of which it says nothing."""
-    if "label_id" in item or "shapes" in item:
-        return item
-    said = {value["name"] for value in item.get("attributes") or ()}
-    unsaid = names.defaults.get(item["label"], {}).items()
-    defaults = [{"name": name, "value": value} for name, value in unsaid if name not in said]
-    return {**item, "attributes": [*(item.get("attributes") or ()), *defaults]}
 
 
 def _with_names(item: RawShape, names: Names) -> dict[str, Any]:

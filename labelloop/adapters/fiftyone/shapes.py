@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,14 +53,6 @@ def read_shapes(loop: LoopDataset, sample_ids: Iterable[str], attributes: Iterab
         for sample_id, holder in zip(*view.values([Field.SAMPLE_ID.value, field]), strict=True)
         for each in (getattr(holder, holds) if holder is not None else [])
     ]
-
-
-def read_boxes(loop: LoopDataset, sample_ids: Iterable[str]) -> list[ShapeLabel]:
-    """The boxes in the field that detectors learn from, as people left them; of what they say only their numbers."""
-    found = zip(*loop.view_of(sample_ids).values([Field.SAMPLE_ID.value, Field.HUMAN_LABELS.value]), strict=True)
-    drawn = [(sample_id, each) for sample_id, holder in found if holder is not None for each in holder.detections]
-    read = [_read(sample_id, Field.HUMAN_SHAPES, each, {}) for sample_id, each in drawn]
-    return [replace(label, said={}) for label in read]
 
 
 def name_of(attribute: str) -> str:
