@@ -9,7 +9,7 @@ import socket
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -115,15 +115,30 @@ def _connect(ray: Any, address: str, folder: str) -> None:
 
 def _patiently(ray: Any, place: dict[str, Any], times: int) -> None:
     """Connect; ray gives a cluster that it starts half a minute, in which a busy machine may not be ready."""
+    before = set(psutil.Process().children(recursive=True))
     for left in reversed(range(times)):
         try:
-            ray.init(**place, log_to_driver=False, logging_level="ERROR")
+            ray.init(**_in_folder(place, left), log_to_driver=False, logging_level="ERROR")
         except Exception:
+            ray.shutdown()
+            _end(set(psutil.Process().children(recursive=True)) - before)
             if not left:
                 raise
-            ray.shutdown()
         else:
             return
+
+
+def _in_folder(place: dict[str, Any], number: int) -> dict[str, Any]:
+    """Each try has a folder of its own: of the one before something may still be written."""
+    return {**place, "_temp_dir": f"{place['_temp_dir']}/{number}"} if "_temp_dir" in place else place
+
+
+def _end(processes: set[psutil.Process]) -> None:
+    """End what a start that failed has left: ray knows nothing of it, and it would run as long as this process."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=_SECONDS)
 
 
 def _knock(address: str) -> None:

@@ -1,5 +1,7 @@
 """Score: how much of the pool each image stands for."""
 
+from collections.abc import Callable
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -15,6 +17,8 @@ from labelloop.resources.links import app_link
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import table
+
+TENTHS = 10  # how often at most the log tells how far it is
 
 
 @dg.asset(group_name="pool", owners=OWNERS, kinds={"numpy", "fiftyone"}, deps=["embeddings"])
@@ -41,7 +45,7 @@ def zcore_scores(
     with compute.scoring(now, key, context.log.info) as execution:
         scores = score(
             vectors, rows=np.array(rows, dtype=np.intp), **settings.model_dump(), seed=now.settings.seed,
-            on_progress=lambda d, n: _tell(context, d, n), execution=execution,
+            on_progress=_progress(context), execution=execution,
         )  # fmt: skip
         result = pd.DataFrame({"sample_id": [ids[row] for row in rows], "zcore": scores, "embeddings": made_from})
         now.ledger.save_zcore(result)
@@ -59,6 +63,14 @@ def zcore_scores(
     )  # fmt: skip
 
 
-def _tell(context: dg.AssetExecutionContext, done: int, total: int) -> None:
-    if done * 10 // total != (done - 1) * 10 // total:
-        context.log.info(f"ZCore: {done} of {total} draws")
+def _progress(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
+    """Tells the log each tenth of the way."""
+    told = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if done * TENTHS // total != told * TENTHS // total:
+            told = done
+            context.log.info(f"ZCore: {done} of {total} draws")
+
+    return tell

@@ -66,7 +66,7 @@ def run(config: Path, asked: Asked, out: Console) -> None:
         if not asked.only_tables:
             _replay(study, asked.workers or os.cpu_count() or 1, out)
         result = write_result(study)
-    if home.root.is_dir():
+    if home.root.is_dir() and result["comparisons"]:
         keep_for_check(Project(config), result)
     _show(result, out)
     out.print(f"written to {folder / TABLE}", highlight=False)

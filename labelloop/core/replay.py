@@ -86,6 +86,18 @@ def plan_of(strategies: str, seeds: int, labels: str) -> Plan:
     return Plan((RANDOM, AGAIN, *_others(_words(strategies))), seeds, _ascending(_words(labels)))
 
 
+def widened(plan: Plan, names: Iterable[str], seeds: int) -> Plan:
+    """A plan with what was replayed before beside what is asked: names of arms, others are ignored, and seeds."""
+    there = {arm.name for arm in plan.arms}
+    more = [name for name in sorted(set(names) - there) if _is_arm(name)]
+    return Plan((*plan.arms, *map(_arm, more)), max(plan.seeds, seeds), plan.labels)
+
+
+def _is_arm(name: str) -> bool:
+    strategy, _, modifier = name.partition("+")
+    return strategy in STRATEGIES and modifier in ("", BALANCED)
+
+
 def _others(names: Sequence[str]) -> Iterable[Arm]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -99,12 +111,12 @@ def _others(names: Sequence[str]) -> Iterable[Arm]:
 
 
 def _arm(name: str) -> Arm:
-    strategy, _, modifier = name.partition("+")
-    if strategy not in STRATEGIES or modifier not in ("", BALANCED):
+    if not _is_arm(name):
         raise ConfigError(
             f"--strategies: {name!r} is no query strategy",
             f"Choose some of {', '.join(STRATEGIES)}, each with +{BALANCED} behind it if you like.",
         )
+    strategy, _, modifier = name.partition("+")
     return Arm(name, strategy, class_balanced=modifier == BALANCED)
 
 

@@ -21,9 +21,8 @@ WORTH = 0.01  # gain in mAP below which nobody would bother; without it no numbe
 RULE = (
     "gain = mean over seeds of (area of the strategy - mean area of two replays of random); interval = 95 % paired t "
     "over seeds; floor = what another replay of random reaches by chance (95 %, from the differences of the two). "
-    "helps: the interval is above 0 and the gain above the floor. does not help: the interval ends below the floor, or "
-    f"below {WORTH}. "
-    "Otherwise undecided."
+    "helps: the interval is above 0 and the gain above the floor. does not help: the interval ends below "
+    f"{WORTH}. Otherwise undecided."
 )
 
 
@@ -124,7 +123,7 @@ def judge(gain: float, low: float, high: float, floor: float) -> Verdict:
     """The verdict of `RULE`."""
     if low > 0 and gain > floor:
         return Verdict.HELPS
-    return Verdict.NOT if high < max(floor, WORTH) else Verdict.UNDECIDED
+    return Verdict.NOT if high < WORTH else Verdict.UNDECIDED
 
 
 def _t(freedom: int) -> float:

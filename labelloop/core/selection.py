@@ -174,14 +174,22 @@ def mine(failures: Failures, pool: Pool, mix: Mix, coverage: Iterable[Candidate]
         LabelError: If a sample of the pool has no coverage score.
     """
     pool, failures = pool.in_order(), _worst_first(failures)
-    if failures.errors.empty:
-        return cover(pool, mix.budget, "no failures to mine: ")
     batch, ranking = pool.batch(), coverage_ranking(pool.zcore)
+    if failures.errors.empty:
+        return _without_failures(batch, pool, mix.budget, coverage)
     covering = _by_coverage(ranking, Source.COVERAGE, _COVERS) if coverage is None else coverage
     batch.fill(covering, round(mix.coverage_share * mix.budget))
     batch.take_turns(_by_failure(failures, pool, mix.neighbours), mix.budget)
     batch.fill(_by_coverage(ranking, Source.BACKFILL, _DRY), mix.budget)
     return topped_up(batch, pool, mix.budget)
+
+
+def _without_failures(batch: Batch, pool: Pool, budget: int, coverage: Iterable[Candidate] | None) -> pd.DataFrame:
+    why = "no failures to mine: "
+    if coverage is None:
+        return cover(pool, budget, why)
+    batch.fill((replace(each, reason=why + each.reason) for each in coverage), budget)
+    return topped_up(batch, pool, budget)
 
 
 def with_golden(manifest: pd.DataFrame, golden_ids: Iterable[str], n: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -28,6 +28,7 @@ class Batch:
         refused: Why these labels must not be trained on; empty if they may.
         finished: Whether there are a report for these labels and a selection for the next iteration.
         yardstick: What its model was measured by; empty before that.
+        rewriting: Whether labels from here are written over those in CVAT, so that what is there is neither of both.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Batch:
     refused: str = ""
     finished: bool = False
     yardstick: str = ""
+    rewriting: bool = False
 
     @property
     def lost(self) -> list[TaskProgress]:
@@ -222,6 +224,8 @@ def _at_people(batch: Batch, told: str, send: JobName) -> Decision | None:
         return alarm(
             f"the tasks {named} of {batch.name} are no longer in CVAT. Restore them, or run {send} to send them again"
         )
+    if batch.rewriting:
+        return wait(f"{batch.name} is written by `labelloop repush {batch.name}`; where that broke off, run it again")
     if not batch.complete:
         return wait(told)
     return None if batch.drawn else wait(f"{batch.name} is annotated, and is compared at the next tick")

@@ -109,6 +109,8 @@ def _summed(plan: _Plan, order: Order, execution: Execution, tell: Progress) -> 
     done, sums = 0, np.zeros(images, dtype=np.int64)
     if kept is not None and kept.order == order.name and len(kept.sums) == images:
         done, sums = kept.done, kept.sums.copy()
+        if done:
+            execution.log(f"ZCore goes on where an earlier run was: {done} draws are there")
     tell(done, order.count)
     pieces = order.pieces(done, piece_size(plan.engine, order.count))
     if plan.tile:
@@ -117,7 +119,7 @@ def _summed(plan: _Plan, order: Order, execution: Execution, tell: Progress) -> 
         sums += part
         done += count
         if execution.keep:
-            execution.keep(Kept(order.name, done, sums))
+            execution.keep(Kept(order.name, done, sums, order.tile))
         tell(done, order.count)
     return sums
 

@@ -20,6 +20,7 @@ _FAR = 10_000  # most draws of a piece that is sent away, for the answer holds a
 _EACH = 4  # pieces that each worker gets at least, so that none waits for the last long
 _SPAN = 100_000  # draws that are put in order together
 _OWN = 300 << 20  # bytes of the process itself
+_ABOUT = 1.5  # a tile that is larger than what fits by no more than this is gone on with
 _IMAGE = 100  # bytes for each image besides its values, and as many again for two workers
 
 
@@ -31,11 +32,13 @@ class Kept:
         order: Names the order.
         done: How many draws.
         sums: (N,), by image in canonical order.
+        tile: The tile that the order follows from; 0: there is none.
     """
 
     order: str
     done: int
     sums: Sums
+    tile: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,20 @@ class Execution:
 
     def tile_of(self, pool: PoolRows) -> int:
         """Dimensions that may be in memory at a time; 0: all."""
+        if not self.memory or (self.engine is not None and self.engine.far):
+            return 0
+        fits = self.fitting(pool)
+        # What was kept belongs to an order that follows from its tile; how much is free differs from run to run.
+        if self.kept is not None and self.kept.tile and (not fits or self.kept.tile <= _ABOUT * fits):
+            return self.kept.tile
+        return fits
+
+    def fitting(self, pool: PoolRows) -> int:
+        """Dimensions that the memory holds at a time; 0: all."""
         dimension = len(pool) * (pool.kind.itemsize + 4)
         spare = self.memory - _OWN - len(pool) * _IMAGE - len(pool.kept) * dimension // 60
-        if not self.memory or (self.engine is not None and self.engine.far) or spare > len(pool.kept) * dimension:
-            return 0
         # Two are looked at, and a thread may still be at one of before.
-        return max(spare // (3 * dimension) // 8 * 8, 8)
+        return 0 if spare > len(pool.kept) * dimension else max(spare // (3 * dimension) // 8 * 8, 8)
 
 
 @dataclass(frozen=True)

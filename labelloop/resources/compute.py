@@ -39,8 +39,6 @@ class ComputeResource(dg.ConfigurableResource):
         """How the computation of this key is done; when the block ends well, nothing of it is kept any more."""
         partial = PartialScores(now.home.root / "zcore.partial")
         kept = partial.load(key)
-        if kept is not None and kept.done:
-            log(f"ZCore goes on where an earlier run was: {kept.done} draws are there")
         last = time.monotonic()
 
         def keep(done: Kept) -> None:

@@ -107,6 +107,10 @@ class CvatResource(dg.ConfigurableResource):
         """
         if app.is_in_app(project, batch):
             return app.take(project, batch, log)
+        if project.ledger.is_being_rewritten(batch):
+            raise MissingStateError(
+                f"Only a part of {batch} was written to CVAT by `labelloop repush {batch}`", "Run that command again."
+            )
         progress = self.progress(project, batch)
         require_complete(batch, progress)
         log(f"{batch}: {len(progress)} finished tasks")

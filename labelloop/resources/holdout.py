@@ -19,6 +19,9 @@ def extend_holdout_batch(now: Project) -> None:
     """Write the manifest of the hold-out, or add the images that are not in it yet; rows that were sent never change.
 
     An image that is damaged or gone is left out, and added when its file is back.
+
+    Raises:
+        MissingStateError: If none of the images can be sent.
     """
     before = now.ledger.read_or_none("batches", HOLDOUT)
     rows = before["rows"] if before else []
@@ -26,6 +29,8 @@ def extend_holdout_batch(now: Project) -> None:
     missing = [sample_id for sample_id in unsent_holdout(now) if sample_id not in known]
     unfit = outgoing.unfit_images(now, missing)
     fresh = [sample_id for sample_id in missing if sample_id not in unfit]
+    if unfit and not fresh and not rows:
+        raise outgoing.all_unfit("the hold-out", unfit)
     left_out = {"left_out": unfit} if unfit else {}
     part = {"part": 1 + max((row.get("part", 1) for row in rows), default=0)} if rows else {}
     split_of = now.ledger.splits().set_index("sample_id")["split"]

@@ -1,12 +1,13 @@
 """Near-duplicates among all embedded images: how they are searched for, where they are kept."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from labelloop.adapters import faiss_centres
+from labelloop.core.annotation import content_hash
 from labelloop.core.directions import Directions, mean_of
 from labelloop.core.duplicates import near_duplicate_groups, near_links
 from labelloop.core.hashes import Links
@@ -31,11 +32,13 @@ class NearDuplicates:
             the image that stands for it, the one of the smallest id.
         searched: How they were searched for, and what that guarantees.
         images: How many were compared.
+        made_from: Hash of what they follow from.
     """
 
     groups: pd.DataFrame
     searched: str
     images: int
+    made_from: str
 
     def by_group(self) -> pd.DataFrame:
         """group, images, splits, on_both_sides (of the pool and a held-out set), the largest first."""
@@ -64,21 +67,31 @@ def find_near_duplicates(now: Project, say: Say) -> NearDuplicates:
     split_of = now.ledger.splits().set_index("sample_id")["split"]
     # Nothing is fitted on held-out images, the centre neither.
     pool = np.flatnonzero((split_of.reindex(ids) == Split.POOL).to_numpy())
-    rows = Directions(vectors, mean_of(vectors, pool) if wanted.centre else None)
-    links, searched = _links(now, rows, say)
-    groups = pd.DataFrame({"sample_id": ids, "group": near_duplicate_groups(links, ids)})
-    groups = groups[groups["group"].duplicated(keep=False)].sort_values(["group", "sample_id"], ignore_index=True)
-    return NearDuplicates(groups.assign(split=groups["sample_id"].map(split_of)), searched, len(ids))
+    made_from = _made_from(now, [ids[row] for row in pool])
+    stored = now.ledger.read_or_none("duplicates", "near")
+    if stored is not None and stored.get("made_from") == made_from:
+        groups, searched = pd.DataFrame(stored["groups"].items(), columns=["sample_id", "group"]), stored["searched"]
+    else:
+        rows = Directions(vectors, mean_of(vectors, pool) if wanted.centre else None)
+        links, searched = _links(now, rows, say)
+        groups = pd.DataFrame({"sample_id": ids, "group": near_duplicate_groups(links, ids)})
+        groups = groups[groups["group"].duplicated(keep=False)]
+    groups = groups.sort_values(["group", "sample_id"], ignore_index=True)
+    splits = groups["sample_id"].map(split_of).fillna("not split yet")
+    return NearDuplicates(groups.assign(split=splits), searched, len(ids), made_from)
+
+
+def _made_from(now: Project, pool: Sequence[str]) -> str:
+    """Differs where another search might find other groups."""
+    provider, settings = now.settings.embeddings.provider, now.settings.near_duplicates.model_dump()
+    return content_hash([str(now.ledger.vectors.key(provider)), settings, list(pool), faiss_centres.is_installed()])
 
 
 def keep_near_duplicates(now: Project, found: NearDuplicates) -> None:
     """Write the groups, from which FiftyOne can be made again."""
     groups = dict(zip(found.groups["sample_id"], found.groups["group"], strict=True))
-    settings = now.settings.near_duplicates.model_dump()
-    key = now.ledger.vectors.key(now.settings.embeddings.provider)
-    now.ledger.write(
-        "duplicates", "near", {"groups": groups, "embeddings": key, "searched": found.searched, **settings}
-    )
+    record = {"groups": groups, "made_from": found.made_from, "searched": found.searched}
+    now.ledger.write("duplicates", "near", record)
 
 
 def stored_groups(now: Project) -> dict[str, str] | None:

@@ -62,12 +62,26 @@ def unfit_images(project: Project, sample_ids: Iterable[str]) -> dict[str, str]:
 
 
 def leave_out_unfit(project: Project, batch: str) -> None:
-    """Take such images from the rows of a batch, as far as they were not sent, and note why they are not in it."""
+    """Take such images from the rows of a batch, as far as they were not sent, and note why they are not in it.
+
+    Raises:
+        MissingStateError: If nothing would remain.
+    """
     record = project.ledger.read("batches", batch)
     unfit = unfit_images(project, unsent(project, batch, (row["sample_id"] for row in record["rows"])))
     if unfit:
         rows = [row for row in record["rows"] if row["sample_id"] not in unfit]
+        if not rows:
+            raise all_unfit(batch, unfit)
         project.ledger.write("batches", batch, {**record, "rows": rows, "left_out": record.get("left_out", {}) | unfit})
+
+
+def all_unfit(what: str, unfit: Mapping[str, str]) -> MissingStateError:
+    """The error that no image can be sent: an empty batch would count as one that people are done with."""
+    return MissingStateError(
+        f"None of the {len(unfit)} images of {what} can be sent: {'; '.join(list(unfit.values())[:MOST_SHOWN])}",
+        "Put the files back as they were, and run the same again.",
+    )
 
 
 def told_of_left_out(unfit: Mapping[str, str]) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def choose(now: Project, classes: Sequence[str], splits: Iterable[str] = SPLITS)
     found = concerned(now, classes, splits)
     unfit = outgoing.unfit_images(now, found)
     sample_ids = [sample_id for sample_id in found if sample_id not in unfit]
+    if unfit and not sample_ids:
+        raise outgoing.all_unfit("those that people should go through again", unfit)
     if not sample_ids:
         return None
     schema, known = now.ledger.schema(), _everything(now)

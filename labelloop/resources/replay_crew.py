@@ -2,16 +2,19 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from labelloop.core.replay import Arm
 from labelloop.resources.replay_turn import Study, run_arm, run_start
 
 LOOK_EVERY = 1.0  # seconds
+_TOLD: dict[str, Event] = {}  # in a worker: whether it should begin nothing more
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -41,11 +44,15 @@ def replay(study: Study, workers: int, on_look: Callable[[], None]) -> None:
 
 
 def _start(study: Study, seed: int) -> None:
+    if _TOLD["stop"].is_set():
+        return
     print(f"seed {seed}: first turn", flush=True)  # noqa: T201  to the worker's log
     run_start(study, seed, print)
 
 
 def _arm(study: Study, seed: int, arm: Arm) -> None:
+    if _TOLD["stop"].is_set():
+        return
     print(f"seed {seed}: {arm.name}", flush=True)  # noqa: T201  to the worker's log
     run_arm(study, seed, arm, print)
 
@@ -53,20 +60,35 @@ def _arm(study: Study, seed: int, arm: Arm) -> None:
 @contextmanager
 def _crew(workers: int, logs: Path) -> Iterator[ProcessPoolExecutor]:
     """Fresh processes: forked ones would inherit the threads of this one, half alive."""
-    crew = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_enter, initargs=(logs,))
+    context = get_context("spawn")
+    stop = context.Event()
+    crew = ProcessPoolExecutor(workers, mp_context=context, initializer=_enter, initargs=(logs, stop))
     try:
         yield crew
+    except BaseException:
+        stop.set()  # what is in the queue of the workers already cannot be cancelled
+        raise
     finally:
         crew.shutdown(wait=True, cancel_futures=True)
 
 
-def _enter(logs: Path) -> None:
+def _enter(logs: Path, stop: Event) -> None:
     """What trainings print goes to a file: the screen belongs to the one who tells how far all of them are."""
+    _TOLD["stop"] = stop
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     logs.mkdir(parents=True, exist_ok=True)
     log = (logs / f"worker-{os.getpid()}.log").open("ab", buffering=0)
     sys.stdout.flush()
     for stream in (1, 2):
         os.dup2(log.fileno(), stream)
+
+
+def _end_with_parent() -> None:
+    """Workers whose parent was killed would do what is queued beside the next command, and then wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What came of a replay: a table, curves, and a JSON that the check `selection_helps` reads."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from labelloop.adapters.report.replay_curves import replay_curves_png
 from labelloop.adapters.yolo.weights import fingerprint, resolve_weights
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import ConfigError, LabelError
-from labelloop.core.replay import AGAIN, RANDOM, arm_name
+from labelloop.core.replay import AGAIN, RANDOM, arm_name, widened
 from labelloop.core.replay_statistics import RULE, areas, compare
 from labelloop.core.replay_table import as_markdown
+from labelloop.core.strategies.table import CHOOSING
 from labelloop.core.vocabulary import Split
 from labelloop.resources.project import Project
 from labelloop.resources.replay_turn import Study, points
@@ -35,7 +36,7 @@ IDLE_OF = {
 
 def identity(settings: Settings) -> dict[str, Any]:
     """The settings that decide what a replay gives."""
-    plain = settings.model_dump(mode="json", exclude=IDLE)
+    plain = {**settings.model_dump(mode="json", exclude=IDLE), "choosing": CHOOSING}
     return {
         key: {name: each for name, each in value.items() if name not in IDLE_OF[key]} if key in IDLE_OF else value
         for key, value in plain.items()
@@ -78,7 +79,10 @@ def require_enough_images(study: Study) -> None:
 
 
 def write_result(study: Study) -> dict[str, Any]:
-    """Write what is measured so far, also into the project's home where it has one; returns the JSON."""
+    """Write what is measured so far, also what earlier commands measured; returns the JSON."""
+    seeds = sorted(study.folder.glob("seed-*"))
+    arms = {path.name for seed in seeds for path in seed.iterdir() if path.is_dir()}
+    study = replace(study, plan=widened(study.plan, arms, len(seeds)))
     found = points(study)
     result = _result(study, found)
     atomic.write_json(study.folder / RESULT, result)

@@ -122,9 +122,9 @@ def _ask(server: CvatServer, sent: Mapping[str, Sequence[dict]], seen: Seen) -> 
 
 
 def _batch(now: Project, name: str, progress: tuple[TaskProgress, ...] | None, drawn: str) -> Batch:
-    labels = now.ledger.read_or_none("labels", name)
+    labels, rewriting = now.ledger.read_or_none("labels", name), now.ledger.is_being_rewritten(name)
     if labels is None or is_by_split(name):
-        return Batch(name, progress, drawn, now.ledger.drawn(name))
+        return Batch(name, progress, drawn, now.ledger.drawn(name), rewriting=rewriting)
     verdict, report = now.ledger.read_or_none("verdicts", name), now.ledger.read_or_none("reports", name)
     checked = verdict is not None and verdict["revision"] == labels["revision"]
     scored = report is not None and report.get("revision") == labels["revision"]
@@ -132,7 +132,7 @@ def _batch(now: Project, name: str, progress: tuple[TaskProgress, ...] | None, d
     refused = _refusals(verdict) if verdict is not None and checked else ""
     return Batch(
         name, progress, drawn, now.ledger.drawn(name), checked, refused, finished=scored and mined,
-        yardstick=str((report or {}).get("yardstick", "")),
+        yardstick=str((report or {}).get("yardstick", "")), rewriting=rewriting,
     )  # fmt: skip
 
 
@@ -164,7 +164,9 @@ def _to_relabel(now: Project) -> str:
     schema = now.ledger.schema_or_none()
     classes = [name for name in now.settings.relabel_for if schema and schema.current(name) in schema.classes]
     found = relabelling.concerned(now, classes) if classes and now.ledger.has_splits() else []
-    return content_hash(found) if found else ""
+    left_out = {each for name in now.ledger.relabels() for each in now.ledger.read("batches", name).get("left_out", {})}
+    wanted = [each for each in found if each not in left_out]
+    return content_hash(wanted) if wanted else ""
 
 
 def look_at_loop(now: Project) -> Loop:
@@ -172,7 +174,8 @@ def look_at_loop(now: Project) -> Loop:
     ledger, settings = now.ledger, now.settings
     newest = (ledger.iterations() or [""])[-1]
     sent = ledger.read_or_none("tasks", HOLDOUT) is not None
-    unsent = unsent_holdout(now) if sent and ledger.has_splits() else []
+    left_out = (ledger.read_or_none("batches", HOLDOUT) or {}).get("left_out", {})
+    unsent = [each for each in unsent_holdout(now) if each not in left_out] if sent and ledger.has_splits() else []
     return Loop(
         split=ledger.has_splits(),
         scored=ledger.has_zcore(),

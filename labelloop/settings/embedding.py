@@ -25,9 +25,9 @@ class EmbeddingSettings(Section):
     )
     batch_size: int = Field(32, ge=1, description="Images in one pass of a network.")
     device: str = Field("auto", description="auto, cpu, mps, 0 …")
-    precision: Literal["auto", "full"] = Field(
-        "auto",
-        description="yolo, torch, timm: auto computes in half precision on a GPU of NVIDIA and stores in full.",
+    precision: Literal["full", "auto"] = Field(
+        "full",
+        description="yolo, torch, timm: auto computes in half precision on a GPU of NVIDIA, and stores in full.",
     )
 
     patches: bool = Field(

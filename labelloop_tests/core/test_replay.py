@@ -1,7 +1,7 @@
 import pytest
 
 from labelloop.core.errors import ConfigError
-from labelloop.core.replay import AGAIN, RANDOM, Arm, arm_name, plan_of
+from labelloop.core.replay import AGAIN, RANDOM, Arm, arm_name, plan_of, widened
 
 
 def test_random_is_replayed_twice_whatever_is_asked():
@@ -42,3 +42,11 @@ def test_what_cannot_be_replayed_is_refused(strategies, seeds, labels, said):
     with pytest.raises(ConfigError) as refused:
         plan_of(strategies, seeds, labels)
     assert said in str(refused.value)
+
+
+def test_what_was_replayed_before_is_in_the_tables_too():
+    plan = widened(
+        plan_of("zcore", 2, "10,20"), ["start", "hybrid", "zcore", "random", "logs", "entropy+class_balanced"], 5
+    )
+    assert [arm.name for arm in plan.arms] == ["random", "random-again", "zcore", "entropy+class_balanced", "hybrid"]
+    assert (plan.seeds, plan.labels) == (5, (10, 20))

@@ -364,3 +364,10 @@ def test_images_of_relabel_for_are_sent_by_themselves_where_that_is_allowed():
 def test_a_hold_out_that_has_grown_is_sent_again():
     loop = replace(READY, sends_holdout=True, holdout_sent=False, unsent="more")
     assert f"{HOLDOUT}@more#1" in requests(before_annotation(loop, Told()))
+
+
+def test_a_batch_that_is_half_written_is_not_taken():
+    batch = replace(done_batch("v0"), rewriting=True)
+    decisions = decide(batch)
+    assert not requests(decisions)
+    assert "labelloop repush v0" in str(decisions)

@@ -47,11 +47,20 @@ def by_numpy():
     return hashlib.sha256(zcore_scores(unit_rows(400, 6), n_sample=300, redund_nn=20).tobytes()).hexdigest()
 
 
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
+    """What a process compiled and kept, in a folder that nobody else looks at."""
+    folder = tmp_path_factory.mktemp("kernels")
+    scored(NUMBA_CACHE_DIR=str(folder))
+    [place] = folder.iterdir()
+    return place
+
+
 @pytest.mark.parametrize("error", ["ImportError('no numba here')", "SystemError('numpy is too new')"])
 def test_without_numba_the_scores_are_those_of_numpy_and_one_line_says_so(tmp_path, error, by_numpy):
     (tmp_path / "numba.py").write_text(f"raise {error}\n", encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    told, digest = scored(PYTHONPATH=path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    told, digest = scored(PYTHONPATH=path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert told.startswith("{'float32': False} ['ZCore works without compiled kernels")
     assert told.count("ZCore works without") == 1
     assert error.split("'")[1] in told
@@ -62,9 +71,7 @@ def test_without_numba_the_scores_are_those_of_numpy_and_one_line_says_so(tmp_pa
     ("pattern", "content"),
     [("*.nbc", b""), ("*.nbc", b"not what a compiler wrote"), ("*.nbi", b"\x80\x05garbage"), ("*.nbi", b"")],
 )
-def test_a_damaged_cache_is_removed_and_numpy_scores(tmp_path, monkeypatch, pattern, content, by_numpy):
-    scored()  # a process of its own: this one may have compiled its kernels for another folder
-    healthy = zcore_jit.cache_folder()
+def test_a_damaged_cache_is_removed_and_numpy_scores(tmp_path, monkeypatch, pattern, content, healthy, by_numpy):
     place = tmp_path / "labelloop" / healthy.name
     shutil.copytree(healthy, place)
     damaged = sorted(place.rglob(pattern))

@@ -180,6 +180,17 @@ def test_a_cluster_holds_the_pool_in_its_own_memory():
     assert not Execution(memory=1, engine=Threads(2, far=True)).tile_of(pool)
 
 
+@pytest.mark.parametrize(
+    ("kept", "free", "tile"),
+    [(112, 120, 112), (120, 112, 120), (512, 112, 112), (112, 0, 112), (0, 112, 112), (0, 0, 0)],
+)
+def test_a_run_goes_on_with_the_tile_it_began_with_unless_memory_is_much_less(monkeypatch, kept, free, tile):
+    monkeypatch.setattr(Execution, "fitting", lambda self, pool: free)
+    pool = PoolRows.read(ROWS, None, as_given=False)
+    execution = Execution(memory=1, kept=Kept("", 5, np.zeros(0, dtype=np.int64), kept))
+    assert execution.tile_of(pool) == tile
+
+
 def resident(array):
     """Bytes of a mapping that this process holds, by its entry in /proc."""
     start = array.ctypes.data

@@ -3,10 +3,12 @@
 import pandas as pd
 import pytest
 
+from labelloop.core.errors import MissingStateError
 from labelloop.core.vocabulary import HOLDOUT, Split
 from labelloop.resources import outgoing
 from labelloop.resources.holdout import extend_holdout_batch
 from labelloop.resources.project import Project
+from labelloop.sensors.looking import look_at_loop
 from labelloop_tests.sending import project_to_send
 
 IMAGES = ["a.png", "b.png", "c.png"]
@@ -60,3 +62,20 @@ def test_an_image_that_is_damaged_after_it_was_chosen_goes_from_the_rows_unless_
     extend_holdout_batch(now)
     assert set(rows(now)) == set(now.ledger.samples()["sample_id"]) - {first}
     assert list(now.ledger.read("batches", HOLDOUT)["left_out"]) == [first]
+
+
+def test_a_hold_out_of_which_nothing_can_be_read_is_refused(now):
+    for name in IMAGES:
+        damaged(now, name)
+    with pytest.raises(MissingStateError, match=r"None of the 3 images of the hold-out can be sent: .*a\.png"):
+        extend_holdout_batch(now)
+    assert now.ledger.read_or_none("batches", HOLDOUT) is None
+
+
+def test_what_was_left_out_is_not_asked_for_by_the_sensor(now):
+    sample_id, _ = damaged(now, "b.png")
+    extend_holdout_batch(now)
+    others = sorted(set(now.ledger.samples()["sample_id"]) - {sample_id})
+    now.ledger.write("tasks", HOLDOUT, {"tasks": [{"frames": {str(n): each for n, each in enumerate(others)}}]})
+    loop = look_at_loop(now)
+    assert (loop.holdout_sent, loop.unsent) == (True, "")

@@ -6,6 +6,7 @@ import pytest
 
 from labelloop.adapters import faiss_centres
 from labelloop.core.vocabulary import Split
+from labelloop.resources import near_duplicates
 from labelloop.resources.near_duplicates import (
     EXACT,
     find_near_duplicates,
@@ -96,7 +97,18 @@ def test_what_was_found_is_kept_for_fiftyone(make):
     found = find_near_duplicates(now, print)
     keep_near_duplicates(now, found)
     assert stored_groups(now) == dict(zip(found.groups["sample_id"], found.groups["group"], strict=True))
-    assert now.ledger.read("duplicates", "near")["threshold"] == 0.99
+
+
+def test_what_was_found_is_not_searched_for_again_until_something_changes(make, monkeypatch):
+    now = make(threshold=0.99)
+    found = find_near_duplicates(now, print)
+    keep_near_duplicates(now, found)
+    monkeypatch.setattr(near_duplicates, "near_links", None)
+    again = find_near_duplicates(now, print)
+    pd.testing.assert_frame_equal(again.groups, found.groups)
+    assert (again.searched, again.images) == (found.searched, found.images)
+    with pytest.raises(TypeError):
+        find_near_duplicates(make(threshold=0.98), print)
 
 
 def test_the_held_out_images_do_not_move_the_centre(make):

@@ -4,7 +4,7 @@ Half precision is half the memory traffic, and several times the arithmetic, on 
 a CPU it is slower than full precision, and Apple's GPUs gain nothing, so both stay as they are.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 _MARK = "half"
@@ -15,7 +15,7 @@ def half_on(device: str, precision: str) -> bool:
 
     Args:
         device: As torch names it: `cpu`, `mps`, `cuda:0`, …; a bare number is a GPU of NVIDIA, as for ultralytics.
-        precision: `auto` or `full`.
+        precision: `auto`, which is half where that is faster, or `full`.
     """
     kind = device.partition(":")[0]
     return precision == "auto" and (kind == "cuda" or kind.replace(",", "").isdigit())
@@ -32,7 +32,11 @@ def passing(device: str, *, half: bool) -> AbstractContextManager[Any]:
     Autocast takes half precision for matrix products and convolutions, and keeps norms and softmax in full: weights
     that were never meant for it stay safe from overflow.
     """
+    if not half:
+        return nullcontext()
     import torch
 
-    context: AbstractContextManager[Any] = torch.autocast(device.partition(":")[0], dtype=torch.float16, enabled=half)
+    kind = device.partition(":")[0]
+    kind = "cuda" if kind.replace(",", "").isdigit() else kind
+    context: AbstractContextManager[Any] = torch.autocast(kind, dtype=torch.float16)
     return context

@@ -158,6 +158,10 @@ class Ledger:
         """A small record, or None when it was not written yet."""
         return self.read(kind, name) if (self.root / kind / f"{name}.json").is_file() else None
 
+    def is_being_rewritten(self, batch: str) -> bool:
+        """Whether labels from here are on their way into the tasks of a batch, or were when it broke off."""
+        return any((self.root / "rewriting" / batch).glob("*.json"))
+
     def sent(self) -> dict[str, Any]:
         """The records of all batches that were sent to people, by name."""
         return {path.stem: self.read("tasks", path.stem) for path in sorted((self.root / "tasks").glob("*.json"))}

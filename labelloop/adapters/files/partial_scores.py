@@ -21,14 +21,14 @@ class PartialScores:
         """Where the same computation was; None when it is another one, or what is there cannot be read."""
         try:
             with np.load(self._file(key), allow_pickle=False) as stored:
-                return Kept(str(stored["order"]), int(stored["done"]), stored["sums"])
+                return Kept(str(stored["order"]), int(stored["done"]), stored["sums"], int(stored["tile"]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
     def save(self, key: str, kept: Kept) -> None:
         """Keep what is done instead of what was kept before, also of other computations."""
         with replacing(self._file(key)) as file:
-            np.savez(file, order=np.array(kept.order), done=kept.done, sums=kept.sums)
+            np.savez(file, order=np.array(kept.order), done=kept.done, sums=kept.sums, tile=kept.tile)
         for other in self.folder.glob("*.npz"):
             if other != self._file(key):
                 other.unlink(missing_ok=True)

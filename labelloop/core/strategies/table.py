@@ -6,6 +6,8 @@ The modules are imported when they are chosen: settings look up names in this ta
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+CHOOSING = 2  # raised when a strategy chooses otherwise than before: what was measured of it no longer holds
+
 
 @dataclass(frozen=True)
 class Strategy:

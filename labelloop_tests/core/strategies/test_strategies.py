@@ -209,6 +209,14 @@ def test_hybrid_covers_as_zcore_does_and_takes_the_rest_from_failures():
     pd.testing.assert_frame_equal(pick("hybrid", first), pick("zcore", first))
 
 
+def test_hybrid_without_failures_is_all_coverage_that_looks_at_the_batch():
+    query = some_query()
+    flawless = replace(query, failures=Failures(query.failures.errors.iloc[:0], query.failures.embeddings[:0]))
+    manifest, covering = pick("hybrid", flawless), pick("zcore", query)
+    assert manifest["sample_id"].tolist() == covering["sample_id"].tolist()
+    assert manifest["reason"].str.startswith("no failures to mine: ").any()
+
+
 @pytest.mark.parametrize("name", SEES)
 def test_before_the_first_model_uncertainty_is_replaced_by_coverage_and_says_so(name):
     query = replace(some_query(), predictions=None)
