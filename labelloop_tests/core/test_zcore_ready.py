@@ -67,6 +67,7 @@ def test_without_numba_the_scores_are_those_of_numpy_and_one_line_says_so(tmp_pa
     assert digest == by_numpy
 
 
+@pytest.mark.slow  # each may compile all kernels
 @pytest.mark.parametrize(
     ("pattern", "content"),
     [("*.nbc", b""), ("*.nbc", b"not what a compiler wrote"), ("*.nbi", b"\x80\x05garbage"), ("*.nbi", b"")],
@@ -88,6 +89,7 @@ def test_a_damaged_cache_is_removed_and_numpy_scores(tmp_path, monkeypatch, patt
     assert not list(place.rglob("*.nb*"))
 
 
+@pytest.mark.slow
 def test_kernels_that_give_something_else_are_not_used(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(zcore_ready, "_found", {})
