@@ -15,19 +15,19 @@ def test_scores_do_not_depend_on_a_kill_or_on_the_engine(world, monkeypatch) -> 
     ledger = one.now.ledger
     expected = ledger.zcore()
 
-    def die(_context, done, _total):
+    def die(done, _total):
         if done >= 1000:
             raise OSError("the machine went away")
 
     (ledger.root / "zcore.parquet").unlink()
     with monkeypatch.context() as patched:
-        patched.setattr(score, "_tell", die)
+        patched.setattr(score, "_progress", lambda _context: die)
         assert "went away" in failure_of(one.run_asset("zcore_scores", ""))
     assert [path.suffix for path in (ledger.root / "zcore.partial").iterdir()] == [".npz"]
     assert not ledger.has_zcore()
     drawn = []
     with monkeypatch.context() as patched:
-        patched.setattr(score, "_tell", lambda _context, done, _total: drawn.append(done))
+        patched.setattr(score, "_progress", lambda _context: lambda done, _total: drawn.append(done))
         assert one.run_asset("zcore_scores", "").success
     assert drawn == [1000, 2000, 3000]
     assert ledger.zcore().equals(expected)
