@@ -30,6 +30,7 @@ def test_no_font_is_fetched(ultralytics_home: Path, monkeypatch: pytest.MonkeyPa
     downloads = pytest.importorskip("ultralytics.utils.downloads")
     monkeypatch.setattr(checks, "USER_CONFIG_DIR", ultralytics_home / "Ultralytics")
     monkeypatch.setattr(downloads, "is_url", lambda *_, **__: pytest.fail("asked the network"))
+    checks.check_font.__wrapped__.cache_clear()  # another home of this process may have been asked before
     assert [Path(checks.check_font(name)).name for name in environment.FONTS] == list(environment.FONTS)
 
 
