@@ -1,7 +1,5 @@
 """Score: how much of the pool each image stands for."""
 
-from collections.abc import Callable
-
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ from labelloop.resources.compute import ComputeResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.embedded import require_current_embeddings
 from labelloop.resources.links import app_link
+from labelloop.resources.progress import progress
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import table
@@ -45,7 +44,7 @@ def zcore_scores(
     with compute.scoring(now, key, context.log.info) as execution:
         scores = score(
             vectors, rows=np.array(rows, dtype=np.intp), **settings.model_dump(), seed=now.settings.seed,
-            on_progress=_progress(context), execution=execution,
+            on_progress=progress(context, "ZCore: {done} of {total} draws", TENTHS), execution=execution,
         )  # fmt: skip
         result = pd.DataFrame({"sample_id": [ids[row] for row in rows], "zcore": scores, "embeddings": made_from})
         now.ledger.save_zcore(result)
@@ -61,16 +60,3 @@ def zcore_scores(
             **app_link(now),
         },
     )  # fmt: skip
-
-
-def _progress(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
-    """Tells the log each tenth of the way."""
-    told = 0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal told
-        if done * TENTHS // total != told * TENTHS // total:
-            told = done
-            context.log.info(f"ZCore: {done} of {total} draws")
-
-    return tell

@@ -15,6 +15,7 @@ from labelloop.core.map_2d import VERSION, map_2d
 from labelloop.core.vocabulary import Split
 from labelloop.resources.compute import ComputeResource
 from labelloop.resources.embedded import is_portable, provider_of
+from labelloop.resources.progress import progress
 from labelloop.resources.project import Project
 
 REPORTS = 20  # how often at most the log tells how far it is
@@ -50,7 +51,7 @@ def embedded(
         done = embed(
             provider, pictures, known,
             keep=lambda ids, vectors: store.keep(wanted.provider, provider.version, ids, vectors),
-            on_progress=_progress(context), spread=spread,
+            on_progress=progress(context, "embedded {done} of {total} new images", REPORTS), spread=spread,
         )  # fmt: skip
     about = {"recipe": wanted.recipe, "failed": done.failed}
     record = store.record_or_none(wanted.provider) or {}
@@ -84,16 +85,3 @@ def _spread(now: Project, compute: ComputeResource, *, any_new: bool) -> Iterato
         return
     with compute.engine(now) as engine:
         yield engine.over if engine is not None and engine.far else None
-
-
-def _progress(context: dg.AssetExecutionContext) -> Callable[[int, int], None]:
-    """Tells the log each twentieth of the way."""
-    told = 0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal told
-        if done == total or done * REPORTS // total != told * REPORTS // total:
-            told = done
-            context.log.info(f"embedded {done} of {total} new images")
-
-    return tell

@@ -21,13 +21,13 @@ def test_scores_do_not_depend_on_a_kill_or_on_the_engine(world, monkeypatch) -> 
 
     (ledger.root / "zcore.parquet").unlink()
     with monkeypatch.context() as patched:
-        patched.setattr(score, "_progress", lambda _context: die)
+        patched.setattr(score, "progress", lambda *_: die)
         assert "went away" in failure_of(one.run_asset("zcore_scores", ""))
     assert [path.suffix for path in (ledger.root / "zcore.partial").iterdir()] == [".npz"]
     assert not ledger.has_zcore()
     drawn = []
     with monkeypatch.context() as patched:
-        patched.setattr(score, "_progress", lambda _context: lambda done, _total: drawn.append(done))
+        patched.setattr(score, "progress", lambda *_: lambda done, _total: drawn.append(done))
         assert one.run_asset("zcore_scores", "").success
     assert drawn == [1000, 2000, 3000]
     assert ledger.zcore().equals(expected)

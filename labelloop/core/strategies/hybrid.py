@@ -7,7 +7,7 @@ chosen: of what merely scores best many resemble each other. Before the first mo
 import numpy as np
 import pandas as pd
 
-from labelloop.core.selection import coverage_ranking, mine
+from labelloop.core.selection import mine
 from labelloop.core.strategies import zcore_cover
 from labelloop.core.strategies.query import Query
 
@@ -16,5 +16,4 @@ def rank(query: Query, rng: np.random.Generator) -> pd.DataFrame:
     """Manifest of coverage and neighbours of failures."""
     if query.failures is None or not len(query.pool.zcore):
         return zcore_cover.rank(query, rng)
-    coverage_ranking(query.pool.zcore)  # refuses missing scores
     return mine(query.failures, query.pool, query.mix, zcore_cover.candidates(query.in_order(), rng))
