@@ -11,8 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelloop.core.errors import LabelError
-from labelloop.core.unit_vectors import on_grid
+from labelloop.core.unit_vectors import on_grid, refuse_not_finite
 
 _ROWS = 2048  # looked at once where nobody says how many
 _HUGE = 1e30  # scales beyond it are no numbers in float32
@@ -35,12 +34,7 @@ class Directions:
     def __init__(self, rows: ArrayLike, centre: NDArray[np.float64] | None = None) -> None:
         self._rows, self._centre = np.asarray(rows), centre
         length = np.concatenate([np.zeros(0), *(self._lengths(part) for part in parts(len(self._rows), _ROWS))])
-        bad = np.flatnonzero(~np.isfinite(length))
-        if len(bad):
-            named = ", ".join(map(str, bad[:10])) + (", …" if len(bad) > 10 else "")
-            raise LabelError(
-                f"{len(bad)} embeddings hold NaN or infinity: rows {named}", "Compute the embeddings again."
-            )
+        refuse_not_finite(np.flatnonzero(~np.isfinite(length)))
         self._scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
 
     def __len__(self) -> int:

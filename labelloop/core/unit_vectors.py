@@ -19,6 +19,20 @@ _ROWS = 512  # of a block: 2 MB with 512 dimensions, which stay near the process
 Rows = NDArray[np.float64]
 
 
+def refuse_not_finite(rows: NDArray[np.intp]) -> None:
+    """Refuse embeddings that hold NaN or infinity.
+
+    Args:
+        rows: Their rows, ascending; none is fine.
+
+    Raises:
+        LabelError: If there are any; names the first ten.
+    """
+    if len(rows):
+        named = ", ".join(map(str, rows[:10])) + (", …" if len(rows) > 10 else "")
+        raise LabelError(f"{len(rows)} embeddings hold NaN or infinity: rows {named}", "Compute the embeddings again.")
+
+
 def on_grid(rows: Rows) -> Rows:
     """Rows (M, D) of any length as unit vectors on the grid."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -36,12 +50,7 @@ class UnitVectors:
         self._rows = np.asarray(rows)
         lengths = [np.linalg.norm(self._wide(part), axis=1) for part in self._parts()]
         length = np.concatenate([np.zeros(0), *lengths])
-        bad = np.flatnonzero(~np.isfinite(length))
-        if len(bad):
-            named = ", ".join(map(str, bad[:10])) + (", …" if len(bad) > 10 else "")
-            raise LabelError(
-                f"{len(bad)} embeddings hold NaN or infinity: rows {named}", "Compute the embeddings again."
-            )
+        refuse_not_finite(np.flatnonzero(~np.isfinite(length)))
         self._scale = np.divide(_GRID, length, out=np.zeros_like(length), where=length > 0)
 
     def __len__(self) -> int:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from labelloop.core.errors import LabelError
 from labelloop.core.paging import let_go
+from labelloop.core.unit_vectors import refuse_not_finite
 from labelloop.core.zcore_draws import mixed
 
 Make = Callable[[tuple[int, int], DTypeLike], NDArray]
@@ -78,9 +78,7 @@ def _looked_at(
         low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
         np.add(block, kind.type(0), out=block)  # -0.0 becomes 0.0
         keys[part] = (block.view(bits) * weights).sum(axis=1)
-    if bad:
-        named = ", ".join(map(str, bad[:10])) + (", …" if len(bad) > 10 else "")
-        raise LabelError(f"{len(bad)} embeddings hold NaN or infinity: rows {named}", "Compute the embeddings again.")
+    refuse_not_finite(np.sort(np.array(bad, dtype=np.intp)))
     return keys, low < high
 
 
