@@ -52,20 +52,30 @@ def bccd(_: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Run one of them and keep its results."""
-    name, folder = sys.argv[1], Path(sys.argv[2]).resolve()
-    config, (strategies, seeds, budget) = {"digits": (digits, DIGITS), "bccd": (bccd, BCCD)}[name]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "labelloop.yaml").write_text(yaml.safe_dump(config(folder)))
+def replay_of(config: dict[str, Any], folder: Path, options: list[str]) -> None:
+    """Run `labelloop benchmark` on a project in a folder."""
+    (folder / "labelloop.yaml").write_text(yaml.safe_dump(config))
     command = ["labelloop", "benchmark", "--config", str(folder / "labelloop.yaml"), "--out", str(folder / "out")]
-    asked = ["--strategies", strategies, "--seeds", seeds, "--budget", budget]
-    subprocess.run([*command, *asked, *sys.argv[3:]], check=True)
+    subprocess.run([*command, *options], check=True)
+
+
+def keep_results(folder: Path, name: str) -> None:
+    """Copy the small results of a folder."""
     for kind in ("table.md", "result.json"):
         text = (folder / "out" / kind).read_text(encoding="utf-8")
         if kind == "result.json":  # its points are many: a line is enough for all that is small
             text = json.dumps(json.loads(text), sort_keys=True) + "\n"
         (RESULTS / f"{name}.{kind.rpartition('.')[2]}").write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Run one of them and keep its results."""
+    name, folder = sys.argv[1], Path(sys.argv[2]).resolve()
+    config, (strategies, seeds, budget) = {"digits": (digits, DIGITS), "bccd": (bccd, BCCD)}[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = ["--strategies", strategies, "--seeds", seeds, "--budget", budget]
+    replay_of(config(folder), folder, [*asked, *sys.argv[3:]])
+    keep_results(folder, name)
 
 
 if __name__ == "__main__":
