@@ -98,7 +98,7 @@ def write(folder: Path, drawn: Drawn) -> None:
     if folder.is_dir():
         return
     partial = folder.with_name(f"{folder.name}.partial")
-    images, boxes, splits = partial / "JPEGImages", partial / "Annotations", partial / "ImageSets" / "Main"
+    images, boxes, splits = partial / "images", partial / "annotations", partial / "splits"
     for each in (images, boxes, splits):
         each.mkdir(parents=True, exist_ok=True)
     names: dict[str, list[str]] = {}
