@@ -41,9 +41,14 @@ class Directions:
         return len(self._rows)
 
     @property
+    def dims(self) -> int:
+        """D."""
+        return self._rows.shape[1] if self._rows.ndim > 1 else 0
+
+    @property
     def slack(self) -> float:
         """Most by which a product of two `narrow` rows is off; the factor 2 covers that they are rounded as well."""
-        return float(2 * (self._rows.shape[1] + 4) * 2.0**-24) if self._rows.ndim > 1 else 0.0
+        return float(2 * (self.dims + 4) * 2.0**-24)
 
     def some(self, which: NDArray[np.intp]) -> "Directions":
         """Some rows, copied, of the same centre."""

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from labelloop.core import duplicates
+from labelloop.core.directions import Directions
 from labelloop.core.duplicates import directions, near_duplicate_groups, near_duplicates, near_links
 from labelloop.core.errors import LabelError
 from labelloop_tests.core.builders import unit_rows
@@ -36,6 +37,38 @@ def test_all_pairs_are_found_in_order_whatever_the_blocks(monkeypatch, block, ce
     expected = plain(rows, 0.9, centre)
     assert len(expected) > 40
     assert found(near_duplicates(rows, 0.9, centre=centre)) == expected
+
+
+POOLS = {
+    "spread": lambda rng: rng.standard_normal((2500, 260)),
+    "in few dimensions": lambda rng: rng.standard_normal((2500, 5)) @ rng.standard_normal((5, 260)),
+    "in groups": lambda rng: rng.standard_normal((40, 260))[rng.integers(40, size=2500)],
+}
+
+
+@pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS)
+@pytest.mark.parametrize("threshold", [0.2, 0.9, 0.9999])
+def test_shadows_change_no_pair_of_many_rows(monkeypatch, pool, threshold):
+    rng = np.random.default_rng(3)
+    rows = pool(rng) + 1e-4 * rng.standard_normal((2500, 260))
+    rows[:50] = rows[50:100] + 1e-3 * rng.standard_normal((50, 260))
+    by_shadows = near_duplicates(rows, threshold)
+    monkeypatch.setattr(duplicates, "shadows", lambda _: None)
+    without = near_duplicates(rows, threshold)
+    assert len(without.first) >= 50
+    assert by_shadows.first.tolist() == without.first.tolist()
+    assert by_shadows.second.tolist() == without.second.tolist()
+    assert by_shadows.cosine.tolist() == without.cosine.tolist()
+
+
+@pytest.mark.parametrize(("kind", "whole", "looks"), [("spread", 0, 15), ("alike", 15, 5)])
+def test_rows_are_compared_whole_only_where_shadows_leave_too_much(monkeypatch, kind, whole, looks):
+    rows = np.random.default_rng(3).standard_normal((9000, 260)) + (0 if kind == "spread" else 1000)
+    blocks, looked, none = [], [], (np.zeros(0, dtype=np.intp),) * 2
+    monkeypatch.setattr(duplicates, "block_links", lambda *block: blocks.append(block) or none)
+    monkeypatch.setattr(duplicates, "slack", lambda: looked.append(0) or 0.0)
+    assert all(not len(first) for first, _ in near_links(Directions(rows), 0.95))
+    assert (len(blocks), len(looked)) == (whole, looks)
 
 
 def test_a_pair_has_its_cosine():
