@@ -96,6 +96,25 @@ def repush(
     _command("repush").repush(_project(), batch, _say, agreed=yes or _agree)
 
 
+@cli.command()
+def restore(
+    batch: Annotated[str, typer.Argument(help="v0, v1, …, holdout or relabel-1.")],
+    backup: Annotated[
+        list[str] | None, typer.Option(help="Backup to put back; again for another task. Without it they are listed.")
+    ] = None,
+    over_people: Annotated[
+        bool, typer.Option("--over-people", help="Also where people changed the task since its labels were taken.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Put back what a CVAT task held before `repush` wrote into it: shows the difference, and backs it up first."""
+    command, now = _command("restore"), _project()
+    if backup:
+        command.restore(now, batch, backup, _say, over_people=over_people, agreed=yes or _agree)
+    else:
+        command.show(now, batch, _say)
+
+
 @splits.command()
 def extend() -> None:
     """Let val, golden and test grow with the data set, from images that were never selected nor labelled."""

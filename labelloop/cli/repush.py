@@ -21,7 +21,7 @@ def repush(now: Project, batch: str, say: Say, *, agreed: bool | Agree) -> None:
     """
     repushing.require_sent(now, batch)
     cvat = CvatResource()
-    with now.alone(_lock(batch), say):
+    with now.alone(lock_of(batch), say):
         plans = repushing.plan(now, cvat, batch)
         if not plans:
             say(f"the tasks of {batch} hold the labels that are here")
@@ -38,7 +38,7 @@ def repush(now: Project, batch: str, say: Say, *, agreed: bool | Agree) -> None:
         say(f"what they held before is in {now.home.root / 'backups' / batch}")
 
 
-def _lock(batch: str) -> str:
+def lock_of(batch: str) -> str:
     """That of whoever takes the labels of the batch."""
     if batch == HOLDOUT:
         return stage_lock("annotated_holdout")

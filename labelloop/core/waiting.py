@@ -225,7 +225,8 @@ def _at_people(batch: Batch, told: str, send: JobName) -> Decision | None:
             f"the tasks {named} of {batch.name} are no longer in CVAT. Restore them, or run {send} to send them again"
         )
     if batch.rewriting:
-        return wait(f"{batch.name} is written by `labelloop repush {batch.name}`; where that broke off, run it again")
+        commands = f"`labelloop repush {batch.name}` or `labelloop restore`"
+        return wait(f"{batch.name} is written by {commands}; where that broke off, run it again")
     if not batch.complete:
         return wait(told)
     return None if batch.drawn else wait(f"{batch.name} is annotated, and is compared at the next tick")

@@ -109,7 +109,8 @@ class CvatResource(dg.ConfigurableResource):
             return app.take(project, batch, log)
         if project.ledger.is_being_rewritten(batch):
             raise MissingStateError(
-                f"Only a part of {batch} was written to CVAT by `labelloop repush {batch}`", "Run that command again."
+                f"Only a part of {batch} was written to CVAT by `labelloop repush {batch}` or `labelloop restore`",
+                "Run that command again.",
             )
         progress = self.progress(project, batch)
         require_complete(batch, progress)

@@ -24,11 +24,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Rewriting:
-    """A task whose labels here are others than there: what it is to hold, what it holds, and where they differ."""
+    """A task whose labels here are others than there: what it is to hold, what it holds, and where they differ.
+
+    `is_known` is whether all it holds is here as well, so that nothing that people did would be lost from it.
+    """
 
     ours: TaskContent
     theirs: TaskContent
     frames: tuple[FrameDiff, ...]
+    is_known: bool = True
 
 
 def require_sent(project: Project, batch: str) -> None:
@@ -58,27 +62,69 @@ def plan(
         MissingStateError: If the labels of the batch were never taken, or a task changed since.
         LabelError: If the batch was labelled in the App.
     """
+    found = compare(project, cvat, batch, ours)
+    unknown = [each.theirs for each in found if not each.is_known]
+    if unknown:
+        raise _changed(project, batch, unknown)
+    return [each for each in found if each.frames]
+
+
+def compare(
+    project: Project,
+    cvat: CvatResource,
+    batch: str,
+    ours: Sequence[TaskContent] | None = None,
+    known: Sequence[TaskContent] = (),
+) -> list[Rewriting]:
+    """Contents and what their tasks hold now, those included that are equal; nothing is changed there.
+
+    Args:
+        project: The project.
+        cvat: The connection.
+        batch: A batch that was sent.
+        ours: What its tasks are to hold; the labels as they were last taken, or changed here, when it is left out.
+        known: What is kept here beside its label versions.
+
+    Raises:
+        ConfigError: If `annotation.push` is false.
+        MissingStateError: If the labels of the batch were never taken.
+        LabelError: If the batch was labelled in the App.
+    """
     if not project.settings.may_push:
         raise ConfigError("annotation.push is false, so no task is written", f"Set it to true in {project.config}.")
     if app.is_in_app(project, batch):
         raise LabelError(f"{batch} is labelled in the App and has no CVAT task")
     server = cvat.server(project)
-    wanted = [
-        named
-        for content in (project.ledger.contents(batch)[0] if ours is None else ours)
-        for named in named_as_there(server, [content])
-    ]
-    theirs = [pull.content(server, content.task_id) for content in wanted]
-    _refuse_unknown(project, server, batch, theirs)
-    found = [Rewriting(mine, other, tuple(diff(mine, other))) for mine, other in zip(wanted, theirs, strict=True)]
+    kept = [*project.ledger.all_contents(batch), *known]
+    wanted = project.ledger.contents(batch)[0] if ours is None else ours
+    found = [_compared(project, server, batch, content, kept) for content in wanted]
     for each in found:
-        if not each.frames:  # what broke off last was only the answer
+        if each.is_known and not each.frames:  # what broke off last was only the answer
             project.ledger.remove("rewriting", _note(batch, each.ours.task_id))
-    return [each for each in found if each.frames]
+    return found
 
 
-def carry_out(project: Project, cvat: CvatResource, batch: str, plans: list[Rewriting], say: Say) -> None:
-    """Back up, write and read back each task of a plan.
+def _compared(
+    project: Project, server: CvatServer, batch: str, ours: TaskContent, kept: Sequence[TaskContent]
+) -> Rewriting:
+    [mine] = named_as_there(server, [ours])
+    theirs = pull.content(server, mine.task_id)
+    known = named_as_there(server, [each for each in kept if each.task_id == mine.task_id])
+    begun = named_as_there(server, _begun(project, batch, mine.task_id))
+    is_known = is_said_by(known, theirs) or is_made_of(begun, theirs)
+    return Rewriting(mine, theirs, tuple(diff(mine, theirs)), is_known)
+
+
+def carry_out(
+    project: Project,
+    cvat: CvatResource,
+    batch: str,
+    plans: Sequence[Rewriting],
+    say: Say,
+    *,
+    told: str = "the labels that are here",
+) -> None:
+    """Back up, write and read back each task of a plan; `told` are words for what it holds then.
 
     Raises:
         MissingStateError: If a task changed since the plan was made; those before it are written.
@@ -87,24 +133,33 @@ def carry_out(project: Project, cvat: CvatResource, batch: str, plans: list[Rewr
     server = cvat.server(project)
     for each in plans:
         _carry_out(project, server, batch, each)
-        say(f"task {each.ours.task_id} '{each.ours.name}' holds the labels that are here, {each.ours.url}")
+        say(f"task {each.ours.task_id} '{each.ours.name}' holds {told}, {each.ours.url}")
 
 
 def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting) -> None:
     task_id = each.ours.task_id
     now = pull.content(server, task_id)
     if now.revision != each.theirs.revision:
-        raise _changed(batch, [now])
-    project.ledger.write("backups", f"{batch}/task-{task_id}-{now.revision}", now.to_dict())
+        raise _changed(project, batch, [now])
+    _back_up(project, batch, now)
     begun = [*_begun(project, batch, task_id), now, each.ours]
     project.ledger.write("rewriting", _note(batch, task_id), [content.to_dict() for content in begun])
     left = diff(each.ours, write_content(server, task_id, each.ours))
     if left:
         raise CvatError(
             f"Task {task_id} was written and holds something else: {'; '.join(frame.told for frame in left[:5])}",
-            f"What it held before is in backups/{batch} of {project.home.root}.",
+            f"What it held before is in backups/{batch} of {project.home.root}: `labelloop restore {batch}`.",
         )
     project.ledger.remove("rewriting", _note(batch, task_id))
+
+
+def _back_up(project: Project, batch: str, content: TaskContent) -> None:
+    name = f"{batch}/task-{content.task_id}-{content.revision}"
+    project.ledger.write("backups", name, content.to_dict())
+    if TaskContent.from_dict(project.ledger.read("backups", name)) != content:
+        raise CvatError(
+            f"The backup {name} does not hold what task {content.task_id} does", "Check the disk; nothing was written."
+        )
 
 
 def _note(batch: str, task_id: int) -> str:
@@ -117,21 +172,13 @@ def _begun(project: Project, batch: str, task_id: int) -> list[TaskContent]:
     return [TaskContent.from_dict(content) for content in noted]
 
 
-def _refuse_unknown(project: Project, server: CvatServer, batch: str, theirs: list[TaskContent]) -> None:
-    versions = project.ledger.all_contents(batch)
-    unknown = []
-    for content in theirs:
-        known = named_as_there(server, [each for each in versions if each.task_id == content.task_id])
-        begun = named_as_there(server, _begun(project, batch, content.task_id))
-        if not is_said_by(known, content) and not is_made_of(begun, content):
-            unknown.append(content)
-    if unknown:
-        raise _changed(batch, unknown)
-
-
-def _changed(batch: str, contents: list[TaskContent]) -> MissingStateError:
+def _changed(project: Project, batch: str, contents: Sequence[TaskContent]) -> MissingStateError:
     tasks = ", ".join(f"#{content.task_id} {content.url}" for content in contents)
+    half = [c.task_id for c in contents if project.ledger.read_or_none("rewriting", _note(batch, c.task_id))]
     return MissingStateError(
         f"People changed tasks of {batch} since their labels were taken, so nothing is written over them: {tasks}",
-        "Take them first (job take_batch; take_holdout, take_relabel), then make your change again.",
+        f"Writing broke off in {', '.join(f'#{task_id}' for task_id in half)}, so they cannot be taken as they are: "
+        f"`labelloop restore {batch}` lists what they held before, and puts it back with --over-people."
+        if half
+        else "Take them first (job take_batch; take_holdout, take_relabel), then make your change again.",
     )

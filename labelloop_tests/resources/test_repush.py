@@ -237,7 +237,7 @@ def test_what_people_drew_into_a_half_written_task_is_not_written_over(place, tm
     with pytest.raises(CvatUnreachableError):
         repush.carry_out(sent.now, through(lossy), "v0", sent.plan(), print)
     sent.draw(sent.tasks[0], [sent.box(0, 31)])
-    with pytest.raises(MissingStateError, match="Take them first"):
+    with pytest.raises(MissingStateError, match="nothing is written over them"):
         sent.plan()
 
 

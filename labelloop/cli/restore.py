@@ -1,0 +1,57 @@
+"""`labelloop restore`: what tasks of CVAT held before labels were written over it goes back into them."""
+
+from collections.abc import Sequence
+
+from labelloop.cli.repush import Agree, Say, lock_of
+from labelloop.resources import repush as repushing
+from labelloop.resources import restore as restoring
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.project import Project
+
+
+def show(now: Project, batch: str, say: Say) -> None:
+    """List the backups of the tasks of a batch, oldest first.
+
+    Raises:
+        MissingStateError: If the batch was never sent.
+    """
+    repushing.require_sent(now, batch)
+    found = restoring.backups(now, batch)
+    for each in found:
+        say(each.told)
+    say(
+        f"put one back: labelloop restore {batch} --backup {found[-1].name}"
+        if found
+        else f"there is no backup of {batch}: `labelloop repush {batch}` makes one before it writes"
+    )
+
+
+def restore(
+    now: Project, batch: str, names: Sequence[str], say: Say, *, over_people: bool, agreed: bool | Agree
+) -> None:
+    """Show what would change in the tasks of these backups, and change it when somebody agrees.
+
+    Raises:
+        MissingStateError: If there is no such backup, or people changed a task since its labels were taken.
+        CvatError: If a task does not hold afterwards what was written.
+    """
+    repushing.require_sent(now, batch)
+    cvat = CvatResource()
+    with now.alone(lock_of(batch), say):
+        plans = restoring.plan(now, cvat, batch, names, over_people=over_people)
+        if not plans:
+            say(f"the tasks hold what is in {', '.join(names)}")
+            return
+        for each in plans:
+            say(f"task {each.ours.task_id} '{each.ours.name}', {each.ours.url}")
+            if not each.is_known:
+                say("  people changed it since its labels were taken: their work is in the new backup alone")
+            for frame in each.frames:
+                say(f"  {frame.told}")
+        question = f"Write what is in {', '.join(names)} over what is in {len(plans)} tasks of {batch} now?"
+        if not (agreed if isinstance(agreed, bool) else agreed(question)):
+            say("nothing was changed")
+            return
+        repushing.carry_out(now, cvat, batch, plans, say, told="what is in its backup")
+        say(f"what they held until now is in {now.home.root / 'backups' / batch}")
+        say("their labels here are those of before: they are taken again by the sensors, or take_batch, take_holdout")

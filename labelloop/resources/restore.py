@@ -1,0 +1,97 @@
+"""What a task of CVAT held before it was written over, put back from its backup: only when asked.
+
+It goes the way of `resources.repush`: the difference is shown, what is there now is backed up first, and what was
+written is read back. The labels here stay as they are: the task holds something else then, so it is taken again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labelloop.core.annotation import TaskContent
+from labelloop.core.drawn import received
+from labelloop.core.errors import LabelError, MissingStateError
+from labelloop.core.task_table import SHORT
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.project import Project
+from labelloop.resources.repush import Rewriting, compare
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a task held when it was backed up."""
+
+    name: str
+    taken: datetime
+    content: TaskContent
+
+    @property
+    def told(self) -> str:
+        """Name, when, task, revision and shapes, in words."""
+        counts = received([self.content])
+        shapes = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())) or "nothing drawn"
+        removed = sum(frame.deleted for frame in self.content.frames)
+        deleted = f", {removed} frames deleted" if removed else ""
+        return (
+            f"{self.name}: {self.taken:%Y-%m-%d %H:%M:%S} UTC, task {self.content.task_id} '{self.content.name}', "
+            f"revision {self.content.revision[:SHORT]}, {shapes}{deleted}"
+        )
+
+
+def backups(project: Project, batch: str) -> list[Backup]:
+    """The backups of the tasks of a batch, oldest first."""
+    folder = project.home.root / "backups" / batch
+    return sorted((_read(project, batch, path) for path in folder.glob("*.json")), key=lambda each: each.taken)
+
+
+def plan(
+    project: Project, cvat: CvatResource, batch: str, names: Sequence[str], *, over_people: bool
+) -> list[Rewriting]:
+    """The tasks that would be written to hold what these backups do; nothing is changed there.
+
+    Args:
+        project: The project.
+        cvat: The connection.
+        batch: A batch that was sent.
+        names: Backups, at most one of each task.
+        over_people: Whether tasks may be written that hold what nothing here says; it is in the backup alone then.
+
+    Raises:
+        ConfigError: If `annotation.push` is false.
+        MissingStateError: If there is no such backup, or people changed a task and `over_people` is false.
+        LabelError: If two backups are of one task, or the task is none of the batch.
+    """
+    there = {each.name: each for each in backups(project, batch)}
+    chosen = _chosen(project, batch, there, names)
+    found = compare(project, cvat, batch, chosen, [each.content for each in there.values()])
+    unknown = [f"#{each.theirs.task_id} {each.theirs.url}" for each in found if each.frames and not each.is_known]
+    if unknown and not over_people:
+        raise MissingStateError(
+            f"People changed tasks of {batch} since their labels were taken: {', '.join(unknown)}",
+            "Take them first (job take_batch; take_holdout, take_relabel), or write over them with --over-people: what "
+            "they hold is backed up before.",
+        )
+    return [each for each in found if each.frames]
+
+
+def _chosen(project: Project, batch: str, there: dict[str, Backup], names: Sequence[str]) -> list[TaskContent]:
+    unknown = sorted(set(names) - there.keys())
+    if unknown:
+        raise MissingStateError(
+            f"{batch} has no backup {', '.join(unknown)}; there are: {', '.join(there) or 'none'}",
+            f"`labelloop restore {batch}` lists them.",
+        )
+    contents = [there[name].content for name in dict.fromkeys(names)]
+    tasks = [content.task_id for content in contents]
+    if len(set(tasks)) < len(tasks):
+        raise LabelError("Two of these backups are of one task", "Name one of each.")
+    strange = sorted(set(tasks) - {task["task_id"] for task in project.ledger.read("tasks", batch)["tasks"]})
+    if strange:
+        raise LabelError(f"{', '.join(f'#{task}' for task in strange)} is no task of {batch} any more")
+    return contents
+
+
+def _read(project: Project, batch: str, path: Path) -> Backup:
+    taken = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return Backup(path.stem, taken, TaskContent.from_dict(project.ledger.read("backups", f"{batch}/{path.stem}")))
