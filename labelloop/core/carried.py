@@ -49,7 +49,12 @@ def differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
 def attributes_said(content: TaskContent) -> set[Said]:
     """Every attribute that is said of something in a task, with its label."""
     kinds = (kind for frame in content.frames for kind in (frame.shapes, frame.tags, frame.tracks))
-    return {said for items in kinds for item in items for said in _said(item, item["label"])}
+    return {said for items in kinds for item in items for said in said_of(item)}
+
+
+def said_of(item: RawShape) -> set[Said]:
+    """Every attribute that is said of a shape, tag or track and its parts, with its label."""
+    return _said(item, item["label"])
 
 
 def _said(item: RawShape, label: str) -> set[Said]:

@@ -58,22 +58,6 @@ def is_said_by(versions: Sequence[TaskContent], content: TaskContent) -> bool:
     return drawn and any(all(frame.deleted is None for frame in frames) for frames in found)
 
 
-def is_made_of(parts: Sequence[TaskContent], content: TaskContent) -> bool:
-    """Whether everything in a content is in one of these versions, object by object.
-
-    So it is after a rewriting that broke off between two jobs: some have what is new, others what there was before,
-    and a frame of two jobs may have both.
-    """
-    of_task = [each for each in parts if _have_the_same_frames(each, content)]
-    names = _names(content)
-    for number, frame in enumerate(content.frames):
-        there = [each.frames[number] for each in of_task]
-        known = {digest for each in there for digest in _digests(each, names, None)}
-        if frame.deleted not in {each.deleted for each in there} or not _digests(frame, names, None).keys() <= known:
-            return False
-    return True
-
-
 def _diff(ours: TaskContent, theirs: TaskContent, only: Set[Said] | None = None) -> list[FrameDiff]:
     if not _have_the_same_frames(ours, theirs):
         raise LabelError(f"The labels of task {ours.task_id} here are of other frames than the task has", ours.url)

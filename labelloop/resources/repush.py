@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
-from labelloop.adapters.cvat.rewrite import named_as_there, write_content
+from labelloop.adapters.cvat.rewrite import holding_as_there, named_as_there, to_be_held, write_content
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import ConfigError, CvatError, LabelError, MissingStateError
-from labelloop.core.task_diff import FrameDiff, diff, is_made_of, is_said_by
+from labelloop.core.holding import Holding, deleted_in, is_made_of
+from labelloop.core.task_diff import FrameDiff, diff, is_said_by
 from labelloop.core.vocabulary import SOURCE
 from labelloop.resources import app
 from labelloop.resources.cvat import CvatResource
@@ -107,12 +108,21 @@ def compare(
 def _compared(
     project: Project, server: CvatServer, batch: str, ours: TaskContent, kept: Sequence[TaskContent]
 ) -> Rewriting:
-    [mine] = named_as_there(server, [ours])
-    theirs = pull.content(server, mine.task_id)
-    known = named_as_there(server, [each for each in kept if each.task_id == mine.task_id])
-    begun = named_as_there(server, _begun(project, batch, mine.task_id))
-    is_known = is_said_by(known, theirs) or is_made_of(begun, theirs)
+    task_id = ours.task_id
+    names = pull.read_names(server, task_id)
+    theirs = pull.content(server, task_id, names)
+    mine, *known = named_as_there(server, [ours, *(each for each in kept if each.task_id == task_id)], names)
+    is_known = is_said_by(known, theirs) or _is_half_written(project, server, batch, theirs, names)
     return Rewriting(mine, theirs, tuple(diff(mine, theirs)), is_known)
+
+
+def _is_half_written(project: Project, server: CvatServer, batch: str, theirs: TaskContent, names: pull.Names) -> bool:
+    """Whether writing a task broke off, and each of its jobs holds what it held before or what it was to hold."""
+    begun = [holding_as_there(each, names) for each in _begun(project, batch, theirs.task_id)]
+    if not begun:
+        return False
+    now = Holding(pull.drawn_by_job(server, theirs.task_id, names), deleted_in(theirs))
+    return is_made_of(begun, now, {frame.frame: frame.name for frame in theirs.frames})
 
 
 def carry_out(
@@ -138,12 +148,15 @@ def carry_out(
 
 def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting) -> None:
     task_id = each.ours.task_id
-    now = pull.content(server, task_id)
+    names = pull.read_names(server, task_id)
+    drawn = pull.drawn_by_job(server, task_id, names)  # before what is backed up, so that none of it is not
+    now = pull.content(server, task_id, names)
     if now.revision != each.theirs.revision:
         raise _changed(project, batch, [now])
     _back_up(project, batch, now)
-    begun = [*_begun(project, batch, task_id), now, each.ours]
-    project.ledger.write("rewriting", _note(batch, task_id), [content.to_dict() for content in begun])
+    parts = [Holding(drawn, deleted_in(now)), to_be_held(server, task_id, each.ours)]
+    begun = [*_begun(project, batch, task_id), *parts]
+    project.ledger.write("rewriting", _note(batch, task_id), [part.to_dict() for part in begun])
     left = diff(each.ours, write_content(server, task_id, each.ours))
     if left:
         raise CvatError(
@@ -166,10 +179,10 @@ def _note(batch: str, task_id: int) -> str:
     return f"{batch}/task-{task_id}"
 
 
-def _begun(project: Project, batch: str, task_id: int) -> list[TaskContent]:
-    """What a task was made of, and was to become, when writing it broke off; nothing when it did not."""
+def _begun(project: Project, batch: str, task_id: int) -> list[Holding]:
+    """What the jobs of a task held, and were to hold, when writing it broke off; nothing when it did not."""
     noted = project.ledger.read_or_none("rewriting", _note(batch, task_id)) or []
-    return [TaskContent.from_dict(content) for content in noted]
+    return [Holding.from_dict(part) for part in noted if "deleted" in part]
 
 
 def _changed(project: Project, batch: str, contents: Sequence[TaskContent]) -> MissingStateError:

@@ -4,7 +4,7 @@ import pytest
 
 from labelloop.core.annotation import AnnotatedFrame, TaskContent
 from labelloop.core.errors import LabelError
-from labelloop.core.task_diff import FrameDiff, diff, is_made_of, is_said_by, objects
+from labelloop.core.task_diff import FrameDiff, diff, is_said_by, objects
 
 
 def box(shape_id: int, *points: float, **more) -> dict:
@@ -80,12 +80,3 @@ def test_an_attribute_that_was_added_in_cvat_is_no_difference_but_may_hold_what_
     new = box(1, 1, 1, 5, 5, attributes=[{"spec_id": 1, "value": "x", "name": "n"}])
     assert diff(task({"shapes": (A,)}), task({"shapes": (new,)})) == []
     assert not is_said_by([task({"shapes": (A,)})], task({"shapes": (new,)}))
-
-
-def test_a_task_of_which_half_was_written_is_made_of_what_it_was_and_what_it_was_to_be():
-    before, after = task({"shapes": (A,)}, {"shapes": (A,)}), task({"shapes": (B,)}, {"shapes": (B,), "deleted": True})
-    assert is_made_of([before, after], task({"shapes": (B,)}, {"shapes": (A, B)}))
-    assert is_made_of([before, after], task({"shapes": (B,)}, {"shapes": (B,), "deleted": True}))
-    assert not is_made_of([before, after], task({"shapes": (box(3, 3, 3, 9, 9),)}, {"shapes": (A,)}))
-    assert not is_made_of([before, after], task({"shapes": (A,), "deleted": True}, {"shapes": (A,)}))
-    assert not is_made_of([], task({"shapes": (A,)}, {}))

@@ -8,7 +8,14 @@ from dataclasses import replace
 import pytest
 
 from labelloop.adapters.cvat import pull
-from labelloop.adapters.cvat.jobs import complete_job, delete_frames, jobs_of_task, put_job_annotations, rectangle
+from labelloop.adapters.cvat.jobs import (
+    change_shapes,
+    complete_job,
+    delete_frames,
+    jobs_of_task,
+    put_job_annotations,
+    rectangle,
+)
 from labelloop.cli import repush as command
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import CvatError, CvatUnreachableError, LabelError, MissingStateError
@@ -239,6 +246,38 @@ def test_what_people_drew_into_a_half_written_task_is_not_written_over(place, tm
     sent.draw(sent.tasks[0], [sent.box(0, 31)])
     with pytest.raises(MissingStateError, match="nothing is written over them"):
         sent.plan()
+
+
+@pytest.mark.parametrize(("job", "frame"), [(0, 0), (0, 1), (1, 1), (1, 2)])
+def test_what_people_deleted_from_a_half_written_task_is_not_undone(place, tmp_path, job, frame):
+    """The first job holds what is new, the other what there was; both have frame 1."""
+    sent = Sent(place, tmp_path, **OVERLAPPING)
+    task = sent.tasks[0]
+    put_job_annotations(sent.server, jobs_of_task(sent.server, task)[1].job_id, [sent.box(1, 7), sent.box(2, 7)])
+    sent.take()
+    edit_everywhere(sent)
+    puts = []
+
+    def cut(method, *_):
+        puts.append(method) if method == "PUT" else None
+        return method == "PUT" and len(puts) == 2
+
+    lossy, _ = lossy_server(place.access, cut, Cut(after_commit=False, for_good=True))
+    with pytest.raises(CvatUnreachableError):
+        repush.carry_out(sent.now, through(lossy), "v0", sent.plan(), print)
+    assert sent.plan()
+    there = jobs_of_task(sent.server, task)[job].job_id
+    held = sent.server.get(f"/api/jobs/{there}/annotations/", "reading")["shapes"]
+    change_shapes(sent.server, there, "delete", [shape for shape in held if shape["frame"] == frame])
+    with pytest.raises(MissingStateError, match="nothing is written over them"):
+        sent.plan()
+
+
+def test_the_labels_of_a_task_are_asked_for_once_to_plan(sent):
+    sent.edit()
+    counting, pool = lossy_server(sent.place.access, lambda *_: False)
+    repush.plan(sent.now, through(counting), "v0")
+    assert sum("/api/labels" in url for _, url in pool.sent) == len(sent.tasks)
 
 
 def test_a_server_that_keeps_something_else_is_told_with_the_way_back(sent, monkeypatch):

@@ -12,6 +12,7 @@ from labelloop.adapters.cvat.push import retired_key, task_key
 from labelloop.core.annotation import AnnotatedFrame, JobNote, RawShape, TaskContent, TaskProgress
 from labelloop.core.errors import CvatError
 
+KINDS = ("tags", "shapes", "tracks")
 IDS_PER_REQUEST = 50  # ids travel in the address, whose length proxies limit
 
 
@@ -89,11 +90,16 @@ def progress(server: CvatServer, task_ids: Sequence[int]) -> list[TaskProgress]:
     return [_progress(server, task_id, tasks.get(task_id), jobs[task_id]) for task_id in task_ids]
 
 
-def content(server: CvatServer, task_id: int) -> TaskContent:
+def content(server: CvatServer, task_id: int, names: Names | None = None) -> TaskContent:
     """Everything a task holds at this moment, deleted frames included.
 
     Shapes are what the server sent, with `label` and the names of attributes beside its numbers, ordered by frame and
     id.
+
+    Args:
+        server: The connection.
+        task_id: The task.
+        names: Names of its labels, where they were read already.
 
     Raises:
         CvatError: If the task has no images yet, is a video, or the server refuses.
@@ -104,9 +110,9 @@ def content(server: CvatServer, task_id: int) -> TaskContent:
     meta = server.get(f"/api/tasks/{task_id}/data/meta", f"reading the frames of task {task_id}")
     if len(meta["frames"]) != int(task["size"]):
         raise CvatError(f"task {task_id} '{task['name']}' is a video", "Labelloop takes tasks made of images.")
-    names = read_names(server, task_id)
+    names = names or read_names(server, task_id)
     raw = server.get(f"/api/tasks/{task_id}/annotations/", f"reading the annotations of task {task_id}")
-    drawn = {kind: _by_frame(raw.get(kind) or [], names, len(meta["frames"])) for kind in ("shapes", "tags", "tracks")}
+    drawn = {kind: _by_frame(raw.get(kind) or [], names, len(meta["frames"])) for kind in KINDS}
     jobs = jobs_of_task(server, task_id)
     return TaskContent(
         task_id=task_id,
@@ -117,6 +123,16 @@ def content(server: CvatServer, task_id: int) -> TaskContent:
         project_id=task.get("project_id"),
         jobs=tuple(JobNote(job.job_id, job.annotator, job.updated, job.completed) for job in jobs),
     )
+
+
+def drawn_by_job(server: CvatServer, task_id: int, names: Names) -> dict[int, dict[str, list[RawShape]]]:
+    """All that each annotation job of a task holds by itself, by kind; named like `content`."""
+    drawn = {}
+    for job in jobs_of_task(server, task_id):
+        doing = f"reading the annotations of job {job.job_id}"
+        raw = server.get(f"/api/jobs/{job.job_id}/annotations/", doing)
+        drawn[job.job_id] = {kind: [_named(item, names) for item in raw.get(kind) or []] for kind in KINDS}
+    return drawn
 
 
 def _with_jobs(task: TaskSummary, jobs: Sequence[Job]) -> TaskSummary:

@@ -10,13 +10,13 @@ from typing import Any
 
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import Job, delete_frames, jobs_of_task
-from labelloop.adapters.cvat.pull import Names, content, read_names
+from labelloop.adapters.cvat.pull import KINDS, Names, content, read_names
 from labelloop.core.annotation import RawShape, TaskContent
 from labelloop.core.carried import attributes_said, carried, differing
 from labelloop.core.errors import CvatError
+from labelloop.core.holding import Holding, deleted_in
 from labelloop.core.tracks import at
 
-KINDS = ("tags", "shapes", "tracks")
 NAMES = frozenset({"id", "label", "label_id", "attributes", "elements", "shapes"})  # written anew, or not at all
 PARTS = ("shapes", "elements")
 MOST_SHOWN = 5
@@ -64,12 +64,39 @@ def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> Task
     return _verified(server, task_id, wanted)
 
 
-def named_as_there(server: CvatServer, contents: Sequence[TaskContent]) -> list[TaskContent]:
-    """Contents of one task, in which labels and attributes have the names that they have on the server now."""
+def to_be_held(server: CvatServer, task_id: int, wanted: TaskContent) -> Holding:
+    """What `write_content` would let each job of a task hold.
+
+    Raises:
+        CvatError: If it would refuse, whatever the labels are.
+    """
+    assigned = _assigned(task_id, wanted, jobs_of_task(server, task_id), _frames_of(server, task_id, wanted))
+    return Holding(assigned, deleted_in(wanted))
+
+
+def named_as_there(
+    server: CvatServer, contents: Sequence[TaskContent], names: Names | None = None
+) -> list[TaskContent]:
+    """Contents of one task, in which labels and attributes have the names that they have on the server now.
+
+    Args:
+        server: The connection.
+        contents: The contents.
+        names: Names of the labels, where they were read already.
+    """
     if not contents:
         return []
-    names = read_names(server, contents[0].task_id)
+    names = names or read_names(server, contents[0].task_id)
     return [_renamed(each, names) for each in contents]
+
+
+def holding_as_there(holding: Holding, names: Names) -> Holding:
+    """The same for what jobs hold."""
+    jobs = {
+        job: {kind: [_with_names(item, names) for item in items] for kind, items in drawn.items()}
+        for job, drawn in holding.jobs.items()
+    }
+    return Holding(jobs, holding.deleted)
 
 
 def _renamed(content: TaskContent, names: Names) -> TaskContent:
@@ -111,22 +138,33 @@ def _bodies(
     task_id: int, wanted: TaskContent, jobs: Sequence[Job], numbers: _Numbers
 ) -> dict[int, dict[str, list[dict[str, Any]]]]:
     """For each job all that is on its frames, in the order in which it was drawn."""
-    bodies: dict[int, dict[str, list[dict[str, Any]]]] = {job.job_id: {kind: [] for kind in KINDS} for job in jobs}
-    # Where jobs overlap, the earlier one has the frame.
-    job_of = {frame: job.job_id for job in reversed(jobs) for frame in range(job.start_frame, job.stop_frame + 1)}
-    for kind, item in _items(wanted):
-        new = _numbered(item, numbers.labels, numbers)
-        if new["frame"] not in job_of:
-            raise CvatError(f"frame {new['frame']} of task {task_id} is in none of its jobs")
-        if kind == "tracks":
-            _refuse_cut(task_id, new, jobs)
-        bodies[job_of[new["frame"]]][kind].append(new)
+    assigned = _assigned(task_id, wanted, jobs, numbers.frames)
+    bodies = {
+        job: {kind: [_numbered(item, numbers.labels, numbers) for item in items] for kind, items in drawn.items()}
+        for job, drawn in assigned.items()
+    }
     if numbers.missing:
         raise CvatError(
             f"task {task_id} has no {', '.join(sorted(numbers.missing))}",
             "Add it in CVAT, under the same name; nothing was written.",
         )
     return bodies
+
+
+def _assigned(
+    task_id: int, wanted: TaskContent, jobs: Sequence[Job], frames: Mapping[int, int]
+) -> dict[int, dict[str, list[RawShape]]]:
+    """What each job is to hold; where jobs overlap, the earlier one has the frame."""
+    assigned: dict[int, dict[str, list[RawShape]]] = {job.job_id: {kind: [] for kind in KINDS} for job in jobs}
+    job_of = {frame: job.job_id for job in reversed(jobs) for frame in range(job.start_frame, job.stop_frame + 1)}
+    for kind, item in _items(wanted):
+        frame = frames[int(item["frame"])]
+        if frame not in job_of:
+            raise CvatError(f"frame {frame} of task {task_id} is in none of its jobs")
+        if kind == "tracks":
+            _refuse_cut(task_id, item, jobs)
+        assigned[job_of[frame]][kind].append(item)
+    return assigned
 
 
 def _refuse_cut(task_id: int, track: RawShape, jobs: Sequence[Job]) -> None:
