@@ -37,6 +37,7 @@ def holdout_batch(
     `labelloop splits extend` added some, they go into tasks of their own; those of before stay as they are.
     """
     now = project.current
+    cvat.settle(now, HOLDOUT)
     extend_holdout_batch(now)
     manifest = now.ledger.manifest(HOLDOUT)
     sent = cvat.send(now, HOLDOUT, manifest, context.log.info)

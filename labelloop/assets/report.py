@@ -72,6 +72,7 @@ def _labels(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource)
     the tasks are complete again.
     """
     chosen = final.manifest(now)
+    cvat.settle(now, TEST)
     unfit = outgoing.unfit_images(now, outgoing.unsent(now, TEST, chosen["sample_id"]))
     wanted = chosen[~chosen["sample_id"].isin(unfit)]
     if wanted.empty or not set(wanted["sample_id"]) - set(labelled_test(now).reviewed) - _taken(now):

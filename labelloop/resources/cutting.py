@@ -1,6 +1,6 @@
 """How a batch is cut into tasks: once. What is on the server stays as it was cut, whatever the settings say later."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +8,8 @@ import pandas as pd
 
 from labelloop.adapters.cvat import names, pull
 from labelloop.adapters.cvat.client import CvatServer
-from labelloop.adapters.cvat.projects import ProjectRef
+from labelloop.adapters.cvat.projects import ProjectRef, look_for_project
+from labelloop.adapters.cvat.push import find_whole
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import TaskSpec, UploadImage, content_hash
 from labelloop.core.vocabulary import TEST, Split, is_by_split
@@ -52,6 +53,23 @@ def task_specs(
     if project.ledger.read_or_none("cuts", batch) != cut:
         project.ledger.write("cuts", batch, cut)
     return specs
+
+
+def settle(project: Project, connect: Callable[[Project], CvatServer], batch: str) -> None:
+    """Note which tasks of a sending that broke off are on the server: their images stay in them, damaged here or not.
+
+    The server is asked only where a task was cut and no record says that it is there.
+    """
+    cut = project.ledger.read_or_none("cuts", batch) or {}
+    recorded = {task["key"] for task in (project.ledger.read_or_none("tasks", batch) or {"tasks": []})["tasks"]}
+    undecided = [key for key in cut if key not in recorded and not cut[key].get("is_sent")]
+    if not undecided or not project.settings.may_push:
+        return
+    server = connect(project)
+    destination = look_for_project(server, project.settings.project_name)
+    there = [key for key in undecided if destination and find_whole(server, destination, key) is not None]
+    if there:
+        project.ledger.write("cuts", batch, cut | {key: {**cut[key], "is_sent": True} for key in there})
 
 
 def _parts(project: Project, batch: str, images: Images, before: Noted, strays: "_Strays") -> list[_Part]:

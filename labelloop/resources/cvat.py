@@ -62,6 +62,7 @@ class CvatResource(dg.ConfigurableResource):
         if app.is_in_app(project, batch):
             return app.send(project, batch, manifest, log)
         _require_permission(project, len(manifest))
+        self.settle(project, batch)
         outgoing.refuse_unfit(project, batch, manifest["sample_id"])
         server, schema = self.server(project), project.ledger.schema()
         assignees = assign.find_users(server, project.settings.annotation.assignees)
@@ -90,6 +91,11 @@ class CvatResource(dg.ConfigurableResource):
         sent = {"project_id": destination.id, "project_url": destination.url, "tasks": tasks}
         project.ledger.write("tasks", batch, sent)
         return sent
+
+    def settle(self, project: Project, batch: str) -> None:
+        """Note what of a sending that broke off is on the server, before images are left out of the batch."""
+        if not app.is_in_app(project, batch):
+            cutting.settle(project, self.server, batch)
 
     def progress(self, project: Project, batch: str) -> list[TaskProgress]:
         """How far people are with the tasks of a batch."""

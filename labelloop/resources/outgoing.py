@@ -91,9 +91,11 @@ def told_of_left_out(unfit: Mapping[str, str]) -> dict[str, Any]:
 
 
 def unsent(project: Project, batch: str, sample_ids: Iterable[str]) -> list[str]:
-    """Those of these images that are in no task of a batch yet."""
+    """Those of these images that are in no task of a batch yet, as far as is noted here."""
     tasks = (project.ledger.read_or_none("tasks", batch) or {"tasks": []})["tasks"]
     sent = {sample_id for task in tasks for sample_id in task.get("frames", {}).values()}
+    cut = (project.ledger.read_or_none("cuts", batch) or {}).values()
+    sent |= {sample_id for part in cut if part.get("is_sent") for sample_id in part["sample_ids"]}
     return [sample_id for sample_id in sample_ids if sample_id not in sent]
 
 

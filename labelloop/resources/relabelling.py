@@ -112,6 +112,7 @@ def refuse_lost(now: Project, batch: str, came_back: Iterable[str]) -> None:
 def _send(now: Project, cvat: CvatResource, name: str, log: Log) -> Sent:
     before = (now.ledger.read_or_none("tasks", name) or {}).get("filled", [])
     if not app.is_in_app(now, name):
+        cvat.settle(now, name)
         outgoing.leave_out_unfit(now, name)
     record = cvat.send(now, name, now.ledger.manifest(name), log)
     if app.is_in_app(now, name):

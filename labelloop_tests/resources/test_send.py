@@ -169,6 +169,53 @@ def test_a_sending_that_was_cut_off_goes_on_with_its_cut_and_leaves_no_half_made
     assert [size for _, size in tasks_on(place, first)] == [2, 2]
 
 
+@pytest.mark.parametrize("damage", [_truncate, Path.unlink], ids=["truncated", "gone"])
+@pytest.mark.parametrize("dies_after", ["task", "request"])
+def test_an_image_that_is_damaged_after_its_task_was_sent_stays_in_it(place, tmp_path, damage, dies_after):
+    """The sending died with the first of two tasks on the server, and nothing here says that it is."""
+    now = make(tmp_path, max_task_images=2)
+    batch_of(now)
+    # The project, then the first task: itself, and its upload in three steps.
+    at = {"task": 5, "request": 4}[dies_after]
+    lossy, _ = lossy_server(place.access, nth(at, "POST", "PATCH"), Cut(after_commit=at == 4, for_good=True))
+    with pytest.raises(CvatUnreachableError):
+        send(now, lossy)
+    [first] = tasks_on(place, now)
+    [part, _] = now.ledger.read("cuts", "v0").values()
+    path = now.home.locate(now.ledger.samples().set_index("sample_id")["path"][part["sample_ids"][0]])
+    damage(path)
+    through(place.server).settle(now, "v0")
+    outgoing.leave_out_unfit(now, "v0")  # as the hold-out does before it is sent
+    sent = through(place.server).send(now, "v0", now.ledger.manifest("v0"), lambda _: None)
+    assert [len(task["frames"]) for task in sent["tasks"]] == [2, 2]
+    assert sent["tasks"][0]["task_id"] == first[0]
+    assert [size for _, size in tasks_on(place, now)] == [2, 2]
+    assert len(now.ledger.read("batches", "v0")["rows"]) == 4
+
+
+def test_an_image_that_is_damaged_before_its_task_was_made_is_left_out_and_nothing_stays_half_made(place, tmp_path):
+    now = make(tmp_path, max_task_images=2)
+    batch_of(now)
+    lossy, _ = lossy_server(place.access, nth(2, "POST", "PATCH"), Cut(for_good=True))
+    with pytest.raises(CvatUnreachableError):
+        send(now, lossy)
+    [part, _] = now.ledger.read("cuts", "v0").values()
+    _truncate(now.home.locate(now.ledger.samples().set_index("sample_id")["path"][part["sample_ids"][0]]))
+    through(place.server).settle(now, "v0")
+    outgoing.leave_out_unfit(now, "v0")
+    sent = through(place.server).send(now, "v0", now.ledger.manifest("v0"), lambda _: None)
+    assert sorted(len(task["frames"]) for task in sent["tasks"]) == [1, 2]
+    assert sorted(size for _, size in tasks_on(place, now)) == [1, 2]
+
+
+def test_a_batch_that_was_sent_whole_asks_nothing_before_it_is_sent_again(place, tmp_path):
+    now = make(tmp_path)
+    send(now, place.server)
+    before = place.server.requests
+    through(place.server).settle(now, "v0")
+    assert place.server.requests == before
+
+
 def test_what_is_in_no_task_yet_is_cut_by_the_settings_of_today(place, tmp_path):
     keys = {"project": f"send {uuid.uuid4().hex[:8]}"}
     now = make(tmp_path, max_task_images=3, **keys)

@@ -49,8 +49,9 @@ def push_task(
         CvatError: If the server cannot make the task, or the task there is holds other images.
     """
     _refuse_ambiguous(spec)
-    task_id = _usable_task(server, project, spec.key)
+    task_id = find_whole(server, project, spec.key)
     if task_id is None:
+        split_images(spec.images, 1, 1)  # nothing is created before every image is known to be on disk
         task_id = _create(server, project, spec)
         _fill(server, task_id, spec, on_progress)
     return _verified(server, task_id, spec)
@@ -83,11 +84,14 @@ def _refuse_ambiguous(spec: TaskSpec) -> None:
     wrong = [name for name, count in counts.items() if count > 1 or "/" in name or "\\" in name]
     if wrong:
         raise LabelError(f"task '{spec.name}': upload names must be unique base names: {_some(wrong)}")
-    split_images(spec.images, 1, 1)  # nothing is created before every image is known to be on disk
 
 
-def _usable_task(server: CvatServer, project: ProjectRef, key: str) -> int | None:
-    """Id of the complete task with this key; half-made ones are removed."""
+def find_whole(server: CvatServer, project: ProjectRef, key: str) -> int | None:
+    """Id of the complete task with this key, one that the server still works on included; half-made ones are removed.
+
+    Raises:
+        CvatError: If there are several.
+    """
     whole = [task_id for task_id in _with_key(server, project, key) if _is_whole(server, task_id)]
     if len(whole) > 1:
         ids = ", ".join(map(str, whole))
