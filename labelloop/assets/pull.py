@@ -75,7 +75,7 @@ def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResou
 def _describe(now: Project, url: str, pulled: Pulled, merged: Merged) -> dict[str, dg.MetadataValue | int | str]:
     version = now.ledger.label_version(SOURCE)
     names = {each.task_id: f"#{each.task_id} {each.name}" for each in pulled.contents}
-    tasks: pd.DataFrame = task_table(merged.contents, version, merged.older)
+    tasks: pd.DataFrame = task_table(merged.contents, version, merged.older, merged.second)
     return {
         "dagster/row_count": len(version.boxes),
         "images": len(version.reviewed),

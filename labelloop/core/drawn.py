@@ -15,13 +15,17 @@ TAG, TRACK, RECTANGLE = "tag", "track", "rectangle"
 
 @dataclass(frozen=True)
 class Drawn:
-    """A shape, tag or track, and where it was drawn; `type` is the server's shape type, `tag` or `track`."""
+    """A shape, tag or track, and where it was drawn; `type` is the server's shape type, `tag` or `track`.
+
+    `is_second` is whether it is on a frame whose image an earlier one of its task shows.
+    """
 
     sample_id: str
     task_id: int
     frame: AnnotatedFrame
     type: str
     raw: RawShape
+    is_second: bool = False
 
     @property
     def removed(self) -> bool:
@@ -30,10 +34,12 @@ class Drawn:
 
     def is_of_image(self, image_classes: Collection[str]) -> bool:
         """Whether it says something about the whole image, in a class for that."""
-        return self.type == TAG and self.raw["label"] in image_classes
+        return self.type == TAG and self.raw["label"] in image_classes and not self.is_second
 
     def objection(self, schema: Schema) -> Quarantine | None:
         """Why it cannot become a box; None for an upright, visible rectangle of a known class."""
+        if self.is_second:
+            return Quarantine.SECOND_FRAME
         if schema.current(self.raw["label"]) not in schema.classes:
             return Quarantine.UNKNOWN_CLASS
         upright = not self.raw.get("rotation", 0.0) % 360.0
@@ -50,22 +56,34 @@ def drawn_in(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[Dra
         content: The task.
         sample_of: Sample id by upload name.
     """
+    second = second_frames(content, sample_of)
     for frame in content.frames:
-        place = sample_of[frame.name], content.task_id, frame
-        yield from (Drawn(*place, shape["type"], shape) for shape in frame.shapes)
-        yield from (Drawn(*place, TAG, tag) for tag in frame.tags)
+        place, is_second = (sample_of[frame.name], content.task_id, frame), frame.frame in second
+        yield from (Drawn(*place, shape["type"], shape, is_second) for shape in frame.shapes)
+        yield from (Drawn(*place, TAG, tag, is_second) for tag in frame.tags)
     tracks: dict[int, Drawn] = {}
     for frame in sorted(content.frames, key=lambda each: (each.deleted, each.frame)):
         for track in frame.tracks:
             tracks.setdefault(track["id"], Drawn(sample_of[frame.name], content.task_id, frame, TRACK, track))
     for each in tracks.values():
-        seen = next(seen_on(content, each.raw), each.frame)
-        yield replace(each, sample_id=sample_of[seen.name], frame=seen)
+        seen = sorted(seen_on(content, each.raw), key=lambda frame: frame.frame in second)
+        frame = seen[0] if seen else each.frame
+        yield replace(each, sample_id=sample_of[frame.name], frame=frame, is_second=frame.frame in second)
 
 
 def seen_on(content: TaskContent, track: RawShape) -> Iterator[AnnotatedFrame]:
     """The frames of a task on which the object of a track is seen, between its keyframes too; deleted ones left out."""
     return (frame for frame in content.frames if not frame.deleted and at(track, frame.frame) is not None)
+
+
+def second_frames(content: TaskContent, sample_of: Mapping[str, str]) -> set[int]:
+    """Numbers of the frames of a task whose image an earlier one shows as well; only the earlier one counts.
+
+    The same file may be in a task twice, under two names. Deleted frames are not looked at: what is left counts.
+    """
+    live = sorted((frame for frame in content.frames if not frame.deleted), key=lambda frame: frame.frame)
+    first: dict[str, int] = {}
+    return {f.frame for f in live if first.setdefault(sample_of.get(f.name, f.name), f.frame) != f.frame}
 
 
 def received(contents: Iterable[TaskContent]) -> Counter[str]:
@@ -86,7 +104,7 @@ def unknown_labels(contents: Iterable[TaskContent], schema: Schema, image_classe
 
 
 def refuse_strangers(contents: Sequence[TaskContent], sample_of: Mapping[str, str]) -> None:
-    """Every frame must be one sample's, and no sample may have been labelled on two frames.
+    """Every frame must be one sample's, and no sample may have been labelled in two tasks.
 
     Raises:
         LabelError: If that is not so; names the frames.
@@ -98,7 +116,8 @@ def refuse_strangers(contents: Sequence[TaskContent], sample_of: Mapping[str, st
             f"{len(strange)} frames belong to no sample: {', '.join(strange)}",
             "They were added on the server: delete these frames there, or pull their task as a source.",
         )
-    labelled = Counter(sample_of[frame.name] for _, frame in frames if not frame.deleted)
+    live = ({sample_of[frame.name] for frame in content.frames if not frame.deleted} for content in contents)
+    labelled = Counter(sample_id for sample_ids in live for sample_id in sample_ids)
     twice = sorted(sample_id for sample_id, count in labelled.items() if count > 1)
     if twice:
         raise LabelError(

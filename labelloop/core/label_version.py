@@ -13,10 +13,20 @@ from typing import Any
 
 import pandas as pd
 
-from labelloop.core.annotation import TaskContent
+from labelloop.core.annotation import AnnotatedFrame, TaskContent
 from labelloop.core.bad_boxes import BAD_BOX_REASONS, bad_boxes
 from labelloop.core.boxes import CORNERS, as_boxes, clip, ordered
-from labelloop.core.drawn import RECTANGLE, TAG, TRACK, Drawn, drawn_in, received, refuse_strangers, seen_on
+from labelloop.core.drawn import (
+    RECTANGLE,
+    TAG,
+    TRACK,
+    Drawn,
+    drawn_in,
+    received,
+    refuse_strangers,
+    second_frames,
+    seen_on,
+)
 from labelloop.core.errors import LabelError
 from labelloop.core.schema import Schema
 from labelloop.core.shape_labels import can_be_shown
@@ -142,7 +152,7 @@ def project(
         image_classes: Classes of whole images.
 
     Raises:
-        LabelError: If a frame belongs to no sample, two frames belong to one, or a shape would be lost.
+        LabelError: If a frame belongs to no sample, two tasks have one, or a shape would be lost.
     """
     refuse_strangers(contents, sample_of)
     drawn = [each for content in contents for each in drawn_in(content, sample_of)]
@@ -151,7 +161,7 @@ def project(
     seen = [_is_seen(each, schema) for each in others]
     live = [(each, each.objection(schema)) for each, is_seen in zip(others, seen, strict=True) if not is_seen]
     rectangles = _frame([_box(each, schema) for each, objection in live if objection is None], BOX_TYPES)
-    frames = [(sample_of[frame.name], frame) for content in contents for frame in content.frames]
+    frames = _frames_that_count(contents, sample_of)
     sizes = {sample_id: (frame.width, frame.height) for sample_id, frame in frames if not frame.deleted}
     bad = bad_boxes(rectangles, sizes)
     shown = [each for each, is_seen in zip(others, seen, strict=True) if is_seen]
@@ -182,6 +192,15 @@ def project(
     )
 
 
+def _frames_that_count(
+    contents: Sequence[TaskContent], sample_of: Mapping[str, str]
+) -> list[tuple[str, AnnotatedFrame]]:
+    """Frames with their samples; those are left out whose image an earlier one of their task shows."""
+    second = {content.task_id: second_frames(content, sample_of) for content in contents}
+    pairs = ((content.task_id, frame) for content in contents for frame in content.frames)
+    return [(sample_of[frame.name], frame) for task_id, frame in pairs if frame.frame not in second[task_id]]
+
+
 def _is_seen(drawn: Drawn, schema: Schema) -> bool:
     """Whether it is of a known class, no box, and to be seen all the same."""
     unfit = drawn.objection(schema) is Quarantine.UNSUPPORTED_SHAPE
@@ -193,10 +212,16 @@ def _shapes(
 ) -> pd.DataFrame:
     """One row for each shape and tag, and of a track for each image on which its object is."""
     by_id = {content.task_id: content for content in contents}
-    rows = [
-        {**_origin(each, schema), "type": each.type, "sample_id": sample_of[frame.name], "frame": frame.frame}
+    second = {content.task_id: second_frames(content, sample_of) for content in contents}
+    on = (
+        (each, frame)
         for each in shown
         for frame in (seen_on(by_id[each.task_id], each.raw) if each.type == TRACK else [each.frame])
+        if frame.frame not in second[each.task_id]
+    )
+    rows = [
+        {**_origin(each, schema), "type": each.type, "sample_id": sample_of[frame.name], "frame": frame.frame}
+        for each, frame in on
     ]
     return _frame(rows, SHAPE_TYPES).sort_values(["sample_id", "type", "shape_id"], ignore_index=True)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from labelloop.core.annotation import TaskContent
+from labelloop.core.drawn import second_frames
 from labelloop.core.vocabulary import Field, Provenance
 
 PROVENANCE_TYPES = {
@@ -16,7 +17,7 @@ PROVENANCE_TYPES = {
 
 
 def provenance(contents: Iterable[TaskContent], sample_of: Mapping[str, str]) -> pd.DataFrame:
-    """One row for each frame, with the columns of `PROVENANCE_TYPES`, sorted by sample.
+    """One row for each frame but second ones of an image, with the columns of `PROVENANCE_TYPES`, sorted by sample.
 
     Args:
         contents: Tasks as they were taken.
@@ -38,7 +39,8 @@ def _rows(content: TaskContent, sample_of: Mapping[str, str]) -> list[dict[str, 
     jobs = {job.job_id: job for job in content.jobs}
     revision = content.revision
     rows: list[dict[str, Any]] = []
-    for frame in content.frames:
+    second = second_frames(content, sample_of)
+    for frame in (frame for frame in content.frames if frame.frame not in second):
         job = jobs.get(frame.job_id) if frame.job_id is not None else None
         rows.append(
             {

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelloop.core.annotation import AnnotatedFrame, TaskContent
+from labelloop.core.drawn import second_frames
 from labelloop.core.tracks import at
 from labelloop.core.vocabulary import PullMode
 
@@ -16,11 +17,13 @@ class Merged:
         contents: The tasks, newest first; each frame is named by task and name.
         sample_of: Sample id by that name.
         older: Number of frames of each task that gave way to a newer task's.
+        second: Number of frames of each task whose image an earlier one of it shows; what is on them is set aside.
     """
 
     contents: tuple[TaskContent, ...]
     sample_of: Mapping[str, str]
     older: Mapping[int, int]
+    second: Mapping[int, int]
 
 
 def to_read(mode: str, offered: Mapping[str, str], taken: Mapping[str, str]) -> list[str]:
@@ -70,7 +73,8 @@ def merge(contents: Iterable[TaskContent], samples: Mapping[int, Sequence[str]])
         sample_of |= {frame.name: ids[frame.frame] for frame in named}
         older[content.task_id] = len(content.frames) - len(fresh)
         merged.append(replace(content, frames=tuple(named)))
-    return Merged(tuple(merged), sample_of, older)
+    second = {content.task_id: len(second_frames(content, sample_of)) for content in merged}
+    return Merged(tuple(merged), sample_of, older, second)
 
 
 def _with_tracks(content: TaskContent, kept: list[AnnotatedFrame]) -> list[AnnotatedFrame]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent
 from labelloop.core.boxes import as_boxes, ordered
-from labelloop.core.drawn import RECTANGLE, TAG, TRACK
+from labelloop.core.drawn import RECTANGLE, TAG, TRACK, second_frames
 from labelloop.core.masks import Mask, pixels_of
 from labelloop.core.outline import CLOSED, WITH_RINGS, Ring, rings_of
 from labelloop.core.tracks import at
@@ -62,7 +62,7 @@ class ShapeLabel:
 def shape_labels(
     contents: Sequence[TaskContent], sample_of: Mapping[str, str], stored: Collection[tuple[int, str, int]] = ()
 ) -> list[ShapeLabel]:
-    """Labels of all that can be shown of some tasks, deleted frames left out.
+    """Labels of all that can be shown of some tasks; deleted frames and second ones of an image are left out.
 
     Args:
         contents: The tasks as the server gave them.
@@ -81,7 +81,8 @@ def can_be_shown(raw: RawShape, frame: AnnotatedFrame) -> bool:
 def _of_task(
     content: TaskContent, sample_of: Mapping[str, str], stored: Collection[tuple[int, str, int]]
 ) -> Iterator[ShapeLabel]:
-    live = [frame for frame in content.frames if not frame.deleted]
+    second = second_frames(content, sample_of)
+    live = [frame for frame in content.frames if not frame.deleted and frame.frame not in second]
     tracks = {track["id"]: track for frame in content.frames for track in frame.tracks}
     for frame in live:
         place: dict[str, Any] = {"task_id": content.task_id, "job_id": frame.job_id, "frame": frame.frame}

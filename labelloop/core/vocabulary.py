@@ -200,6 +200,7 @@ class Quarantine(StrEnum):
     DEGENERATE = "box without area"
     OUT_OF_FRAME = "box reaches out of the image"
     DUPLICATE = "same box drawn twice"
+    SECOND_FRAME = "image that an earlier frame of its task shows as well"
 
 
 ITERATION = "iteration"  # name of Dagster's dynamic partitions
@@ -211,7 +212,6 @@ SOURCE = "source"  # the finished tasks of an existing CVAT project
 POOL = "pool"  # the preparation of the pool
 RELABEL = "relabel"  # labelled images that people go through again for classes that came later
 UNPARTITIONED = (HOLDOUT, POOL, RELABEL)  # work that belongs to no iteration, as jobs name it
-
 IMG_VIZ = "img_viz"  # brain key of the 2-D map in the App
 MAP_WORKSPACE = "map"  # saved workspace with that map beside the images
 PATCH_VIZ = "patch_viz"  # brain key of the 2-D map of boxes that people drew, and saved workspace with it

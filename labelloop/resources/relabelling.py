@@ -1,6 +1,6 @@
 """Labelled images that go to people again, because a class was appended that nobody has looked for on them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,8 @@ import pandas as pd
 
 from labelloop.adapters.cvat import prefill, projects
 from labelloop.adapters.files.ledger import HOLDOUT, SOURCE
-from labelloop.core.annotation import TaskProgress
+from labelloop.core.annotation import AnnotatedFrame, TaskContent, TaskProgress
+from labelloop.core.drawn import second_frames
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import HELD_OUT, Split, relabel_name
 from labelloop.resources import app, outgoing
@@ -143,11 +144,16 @@ def drawn_before(now: Project, sample_ids: Iterable[str]) -> dict[str, list[dict
     for name in filter(now.ledger.has_labels, [SOURCE, HOLDOUT, *now.ledger.iterations(), *now.ledger.relabels()]):
         blind = held_out if name in now.ledger.iterations() else set()
         contents, sample_of = now.ledger.contents(name)
-        for frame in (frame for content in contents for frame in content.frames if not frame.deleted):
+        for frame in (frame for content in contents for frame in _counting(content, sample_of)):
             if sample_of[frame.name] in wanted - blind:
                 everything = [*frame.shapes, *frame.tags, *frame.tracks]
                 found[sample_of[frame.name]] = [_named(shape, schema.current(shape["label"])) for shape in everything]
     return found
+
+
+def _counting(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[AnnotatedFrame]:
+    second = second_frames(content, sample_of)
+    return (frame for frame in content.frames if not frame.deleted and frame.frame not in second)
 
 
 def _named(shape: Any, label: str) -> dict[str, Any]:

@@ -282,3 +282,47 @@ def test_tags_of_a_deleted_frame_go_with_it():
     )
     assert version.tags.empty
     assert census(version)["tag"] == (1, 0, 0, 0, 1)
+
+
+def test_an_image_on_two_frames_of_a_task_counts_on_the_first_and_what_is_on_the_second_is_set_aside():
+    again, whole = "s1 again.jpg", shape(9, "cat", points=(1, 1, 30, 30))
+    keyframe = {"id": 30, "type": "rectangle", "points": [3, 3, 40, 40], "outside": False, "frame": 2}
+    track = {"id": 8, "label": "cat", "frame": 2, "shapes": [keyframe], "attributes": []}
+    tag = {"id": 7, "label": "cat", "frame": 1, "attributes": []}
+    contents = [
+        task(
+            frame(0, ONE, shape(1)),
+            frame(1, TWO, whole),
+            frame(2, again, shape(1), shape(2, type="polygon"), tags=[tag], tracks=[track]),
+        )
+    ]
+    version = project(contents, {**NAMES, again: "s1"}, SCHEMA, image_classes=["cat"])
+    assert list(version.boxes["shape_id"]) == [1, 9]
+    assert version.reviewed == ("s1", "s2")
+    assert version.tags.empty
+    assert version.shapes.empty
+    assert set(version.quarantined["reason"]) == {"image that an earlier frame of its task shows as well"}
+    assert list(version.quarantined["type"]) == ["polygon", "rectangle", "tag", "track"]
+    assert set(version.quarantined["frame"]) == {2}
+    assert version.incomplete == ("s1",)
+    assert census(version) == {
+        "rectangle": (3, 2, 0, 1, 0), "polygon": (1, 0, 0, 1, 0), "tag": (1, 0, 0, 1, 0), "track": (1, 0, 0, 1, 0)
+    }  # fmt: skip
+
+
+def test_where_the_first_of_two_frames_is_deleted_the_other_counts():
+    again = "s1 again.jpg"
+    contents = [task(frame(0, ONE, shape(1), deleted=True), frame(1, again, shape(2)))]
+    version = project(contents, {**NAMES, again: "s1"}, SCHEMA)
+    assert list(version.boxes["shape_id"]) == [2]
+    assert (version.reviewed, version.removed) == (("s1",), ())
+
+
+def test_a_track_that_goes_over_both_frames_of_an_image_is_shown_on_the_first():
+    again = "s1 again.jpg"
+    keyframe = {"id": 30, "type": "rectangle", "points": [3, 3, 40, 40], "outside": False, "frame": 0}
+    track = {"id": 8, "label": "cat", "frame": 0, "shapes": [keyframe], "attributes": []}
+    contents = [task(frame(0, ONE, tracks=[track]), frame(1, again), frame(2, TWO))]
+    version = project(contents, {**NAMES, again: "s1"}, SCHEMA)
+    assert list(version.shapes["frame"]) == [0, 2]
+    assert version.quarantined.empty

@@ -67,3 +67,10 @@ def test_a_track_whose_keyframes_gave_way_stays_where_it_is_still_seen():
     old = task(frame(0, "a", tracks=(track,)), frame(1, "b"), frame(2, "c"), task_id=1)
     merged = merge([old, task(frame(0, "A"), task_id=2)], {1: ["s", "t", "u"], 2: ["s"]})
     assert [[found["id"] for found in each.tracks] for each in merged.contents[1].frames] == [[4], []]
+
+
+def test_an_image_on_two_frames_of_a_task_keeps_both_and_the_second_is_counted():
+    contents = [task(frame(0, "a", shape(1)), frame(1, "b"), frame(2, "again", shape(2)))]
+    merged = merge(contents, {1: ["s", "t", "s"]})
+    assert merged.sample_of == {"1/a": "s", "1/b": "t", "1/again": "s"}
+    assert (merged.second, merged.older) == ({1: 1}, {1: 0})

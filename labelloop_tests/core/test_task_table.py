@@ -35,3 +35,11 @@ def test_frames_that_a_newer_task_has_are_told():
 
 def test_no_task_is_an_empty_table():
     assert len(task_table([], project([], {}, SCHEMA))) == 0
+
+
+def test_a_second_frame_of_an_image_is_told_with_what_is_on_it():
+    content = task(frame(0, "d"), frame(1, "again", shape(1)))
+    table = task_table([content], project([content], {"d": "d", "again": "d"}, SCHEMA), second={1: 1})
+    reason = "image that an earlier frame of its task shows as well"
+    assert table.loc[0, "quarantined"] == f"frame: {reason} 1, {reason} 1"
+    assert table.loc[0, "frames"] == 2
