@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from labelloop.core.annotation import RawShape
+from labelloop.core.annotation import RawShape, content_hash
 
 STRAIGHT = ("rectangle", "ellipse", "cuboid")
 POINT_BY_POINT = ("polygon", "polyline")
@@ -32,6 +32,42 @@ def at(track: RawShape, frame: int) -> dict[str, Any] | None:
     keyframe = shape["keyframe"] or any(part["keyframe"] for part in seen)
     attributes = [*track.get("attributes", ()), *shape.get("attributes", ())]
     return {**_shared(track), **shape, "attributes": attributes, "elements": seen, "keyframe": keyframe}
+
+
+def ended(track: RawShape, frame: int) -> RawShape:
+    """A track as CVAT gives it through its task, where its job ends before `frame` and another one follows.
+
+    Unless its last keyframe is outside, wherever that is, it gets one that is, on that frame; and its parts do.
+    """
+    last = max(track["shapes"], key=lambda shape: int(shape["frame"]), default=None)
+    if last is None or last.get("outside"):
+        return track
+    parts = {"elements": [ended(part, frame) for part in track["elements"]]} if "elements" in track else {}
+    return {**track, "shapes": [*track["shapes"], {**last, "frame": frame, "outside": True}], **parts}
+
+
+def as_drawn(track: RawShape, frame: int) -> RawShape | None:
+    """The track that CVAT gives as this one when its job ends before `frame`; None when there is no such track.
+
+    That is the track itself, or without the keyframe on that frame that CVAT made, where it has keyframes after it.
+    """
+    for drawn in (track, _without(track, frame)):
+        if drawn["shapes"] and _said(ended(drawn, frame)) == _said(track):
+            return drawn
+    return None
+
+
+def _without(track: RawShape, frame: int) -> RawShape:
+    """The track and its parts without the keyframes on a frame that are outside, in the order of frames."""
+    left = [shape for shape in track["shapes"] if not (shape["frame"] == frame and shape.get("outside"))]
+    parts = {"elements": [_without(part, frame) for part in track["elements"]]} if "elements" in track else {}
+    return {**track, "shapes": sorted(left, key=lambda shape: int(shape["frame"])), **parts}
+
+
+def _said(track: RawShape) -> list[Any]:
+    """What the keyframes of a track and of its parts say, in an order of their own; their ids say nothing."""
+    keyframes = [{key: value for key, value in shape.items() if key != "id"} for shape in track["shapes"]]
+    return [*sorted(map(content_hash, keyframes)), *(_said(part) for part in track.get("elements") or ())]
 
 
 def _placed(track: RawShape, frame: int) -> dict[str, Any] | None:

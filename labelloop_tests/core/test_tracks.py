@@ -1,6 +1,6 @@
 import pytest
 
-from labelloop.core.tracks import at
+from labelloop.core.tracks import as_drawn, at, ended
 
 
 def key(frame, points, kind="rectangle", **more):
@@ -75,3 +75,43 @@ def test_a_skeleton_moves_part_by_part_and_is_gone_when_all_are():
     ]  # fmt: skip
     assert [at(body, frame)["keyframe"] for frame in (0, 1, 2, 4)] == [True, False, True, True]
     assert at(body, 5) is None
+
+
+HERE, THERE = [0, 0, 10, 10], [9, 9, 19, 19]
+GONE = key(2, THERE, outside=True)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "given"),
+    [
+        ([key(0, HERE)], [key(0, HERE), key(2, HERE, outside=True)]),
+        ([key(0, HERE), key(3, THERE)], [key(0, HERE), key(3, THERE), GONE]),  # CVAT appends it
+        ([key(0, HERE), key(3, THERE, outside=True)], [key(0, HERE), key(3, THERE, outside=True)]),
+        ([key(0, HERE), key(1, HERE, outside=True)], [key(0, HERE), key(1, HERE, outside=True)]),
+    ],
+    ids=["left open", "keyframe behind the job", "end behind the job", "end in the job"],
+)
+def test_a_track_is_given_through_the_task_with_an_end_where_its_job_ends(drawn, given):
+    assert [(shape["frame"], shape.get("outside", False)) for shape in ended(track(*drawn), 2)["shapes"]] == [
+        (shape["frame"], shape.get("outside", False)) for shape in given
+    ]
+    for order in (given, sorted(given, key=lambda shape: shape["frame"])):
+        found = as_drawn(track(*order), 2)
+        assert found is not None
+        told = [(shape["frame"], shape["points"], shape.get("outside", False)) for shape in ended(found, 2)["shapes"]]
+        assert sorted(told) == sorted((shape["frame"], shape["points"], shape.get("outside", False)) for shape in given)
+        last = max(found["shapes"], key=lambda shape: shape["frame"])
+        assert last["frame"] == max(shape["frame"] for shape in given)
+
+
+def test_a_track_that_cvat_would_cut_is_given_by_none():
+    assert as_drawn(track(key(0, HERE)), 2) is None
+    assert as_drawn(track(key(0, HERE), key(3, THERE)), 2) is None
+
+
+def test_the_parts_of_a_skeleton_end_with_it():
+    part = track(key(0, [1, 1], "points"), key(3, [5, 5], "points"))
+    whole = track(key(0, [], "skeleton"), key(3, [], "skeleton"), elements=[part])
+    given = ended(whole, 2)
+    assert [shape["frame"] for shape in given["elements"][0]["shapes"]] == [0, 3, 2]
+    assert as_drawn(given, 2) == whole

@@ -1,7 +1,8 @@
 """The whole content of a task written into another one, whose labels, attributes and frames have other numbers.
 
 Everything is named: labels and attributes by their names, frames by theirs. It is written job by job and never through
-the task, for CVAT then puts what is on a frame of two jobs into both, and cuts tracks where one job ends.
+the task, for CVAT then puts what is on a frame of two jobs into both, and cuts tracks where one job ends. Into a job it
+takes a track whole, also where its keyframes lie behind the job.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from labelloop.core.annotation import RawShape, TaskContent
 from labelloop.core.carried import attributes_said, carried, differing
 from labelloop.core.errors import CvatError
 from labelloop.core.holding import Holding, deleted_in
-from labelloop.core.tracks import at
+from labelloop.core.tracks import as_drawn
 
 NAMES = frozenset({"id", "label", "label_id", "attributes", "elements", "shapes"})  # written anew, or not at all
 PARTS = ("shapes", "elements")
@@ -54,7 +55,7 @@ def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> Task
 
     Raises:
         CvatError: If a frame, label or attribute has no counterpart (nothing is written then), the server refuses, or
-            what is read back differs. Where a track goes on after the end of its job nothing is written either.
+            what is read back differs. Where a track would be cut at the end of its job nothing is written either.
     """
     numbers = _Numbers(_labels_of(server, task_id), _frames_of(server, task_id, wanted))
     for job_id, body in _bodies(task_id, wanted, jobs_of_task(server, task_id), numbers).items():
@@ -154,33 +155,36 @@ def _bodies(
 def _assigned(
     task_id: int, wanted: TaskContent, jobs: Sequence[Job], frames: Mapping[int, int]
 ) -> dict[int, dict[str, list[RawShape]]]:
-    """What each job is to hold; where jobs overlap, the earlier one has the frame."""
+    """What each job is to hold; where jobs overlap, the earlier one has the frame, and a track the one it fits into."""
     assigned: dict[int, dict[str, list[RawShape]]] = {job.job_id: {kind: [] for kind in KINDS} for job in jobs}
-    job_of = {frame: job.job_id for job in reversed(jobs) for frame in range(job.start_frame, job.stop_frame + 1)}
     for kind, item in _items(wanted):
         frame = frames[int(item["frame"])]
-        if frame not in job_of:
+        having = [job for job in jobs if job.start_frame <= frame <= job.stop_frame]
+        if not having:
             raise CvatError(f"frame {frame} of task {task_id} is in none of its jobs")
-        if kind == "tracks":
-            _refuse_cut(task_id, item, jobs)
-        assigned[job_of[frame]][kind].append(item)
+        job, drawn = _fitting(task_id, item, having, jobs[-1]) if kind == "tracks" else (having[0], item)
+        assigned[job.job_id][kind].append(drawn)
     return assigned
 
 
-def _refuse_cut(task_id: int, track: RawShape, jobs: Sequence[Job]) -> None:
-    """A track lives in one job: read through the task, it ends where the next one begins, wherever it went before.
+def _fitting(task_id: int, track: RawShape, having: Sequence[Job], last: Job) -> tuple[Job, RawShape]:
+    """The job that a track goes into, and how, so that it reads through the task as it is.
+
+    A track lives in one job. Read through the task, CVAT ends it where that job does, unless another end is drawn,
+    which may lie behind it; after the last job nothing ends.
 
     Raises:
-        CvatError: If it is seen after its job.
+        CvatError: If it would be cut in every job that has its first frame.
     """
-    job = next(job for job in jobs if job.start_frame <= track["frame"] <= job.stop_frame)
-    later = range(job.stop_frame + 1, max(job.stop_frame for job in jobs) + 1)
-    if any(at(track, frame) is not None for frame in later):
-        raise CvatError(
-            f"a track on frame {track['frame']} of task {task_id} goes on after frame {job.stop_frame}, where its job "
-            "ends",
-            "Make the task with the segment size of the one it was drawn in; nothing was written.",
-        )
+    for job in having:
+        drawn = track if job == last else as_drawn(track, job.stop_frame + 1)
+        if drawn is not None:
+            return job, drawn
+    raise CvatError(
+        f"a track on frame {track['frame']} of task {task_id} goes on after frame {having[-1].stop_frame}, where its "
+        "job ends",
+        "Make the task with the segment size of the one it was drawn in; nothing was written.",
+    )
 
 
 def _items(wanted: TaskContent) -> Iterator[tuple[str, RawShape]]:

@@ -181,6 +181,46 @@ def test_a_track_that_would_go_on_after_its_job_is_refused_and_nothing_is_writte
     assert content(server, short.task_id) == before
 
 
+def put(server: CvatServer, job_id: int, *tracks: dict[str, Any]) -> None:
+    """Tracks into one job, wherever their keyframes are."""
+    label = server.list_all("/api/labels", "reading labels", job_id=job_id)
+    numbers = {each["name"]: each["id"] for each in label}
+    sent = [
+        {"label_id": numbers[track["label"]], **{key: value for key, value in track.items() if key != "label"}}
+        for track in tracks
+    ]
+    body = {"version": 0, "shapes": [], "tags": [], "tracks": sent}
+    server.write("PUT", f"/api/jobs/{job_id}/annotations/", "drawing", body)
+
+
+def lasting(first: int, *outside: int, last: int) -> dict[str, Any]:
+    track = moving(first, last)
+    return {**track, "shapes": [{**shape, "outside": shape["frame"] in outside} for shape in track["shapes"]]}
+
+
+@pytest.mark.parametrize("overlap", [0, 1])
+@pytest.mark.parametrize(
+    ("job", "track"),
+    [
+        (0, lasting(0, last=3)),
+        (0, lasting(0, 3, last=3)),
+        (0, lasting(0, last=1)),
+        (1, lasting(2, last=3)),
+    ],
+    ids=["goes on", "ends later", "left open", "in the last job"],
+)
+def test_a_track_that_leaves_its_job_stays_as_cvat_gives_it(server, project, make_spec, pair, overlap, job, track):
+    """With an overlap, the last one begins on a frame of both jobs."""
+    made = push_task(
+        server, project, make_spec(FRAMES, key=f"leaves {overlap}", segment_size=2 + overlap, overlap=overlap)
+    )
+    jobs = jobs_of_task(server, made.task_id)
+    put(server, jobs[job].job_id, track)
+    pulled = content(server, made.task_id)
+    assert bare(write_content(server, made.task_id, pulled)) == bare(pulled)
+    assert bare(write_content(server, made.task_id, content(server, made.task_id))) == bare(pulled)
+
+
 def test_what_comes_back_otherwise_is_an_error(server, pair):
     """A shape drawn into a job by somebody else while the task was being written."""
     here, there = pair
