@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11))
+_BLOCK = 1 << 16  # values that are looked at together
 _TILE = 8  # dimensions whose values fit into the cache of a processor
 
 Draws = tuple[NDArray[np.intp], NDArray[np.float64]]
@@ -24,8 +25,10 @@ class Spread:
     @classmethod
     def of(cls, columns: NDArray) -> "Spread":
         """Spread of the rows of `columns` (d, N); the median in their own precision, as the tutorial has it."""
-        # Row by row: numpy copies what it finds the median of.
-        return cls(*(np.array([f(each) for each in columns], dtype=np.float64) for f in (np.min, np.median, np.max)))
+        step = max(_BLOCK // max(columns.shape[1], 1), 1)  # numpy copies what it finds the median of
+        blocks = [columns[first : first + step] for first in range(0, len(columns), step)]
+        found = [[f(block, axis=1) for block in blocks] for f in (np.min, np.median, np.max)]
+        return cls(*(np.concatenate([np.zeros(0), *each]) for each in found))
 
 
 def counter_draws(seed: int, draws: range, spread: Spread, size: int) -> Draws:

@@ -82,15 +82,24 @@ def _score_together(
     zero[rows, nearest] = False
     twice = zero.any(axis=1)
     sums -= np.bincount(zero[twice].argmax(axis=1), minlength=len(sums)) * ONE
-    inside = distances <= np.partition(distances, count - 1, axis=1)[:, count - 1, None]
-    clear = ~twice & (np.count_nonzero(inside, axis=1) == count)
-    for number in np.flatnonzero(~twice & ~clear):  # ties at the edge
-        _penalise(index, dims[number], int(nearest[number]), redundancy, sums)
-    inside[rows, nearest] = False
-    draw, image = np.nonzero(inside[clear])
-    shares = _shares(distances[clear][draw, image].reshape(-1, count - 1).astype(np.float64), redundancy)
+    near, own = distances[~twice], nearest[~twice]
+    inside = _inside(near, count)
+    inside[np.arange(len(own)), own] = False
+    draw, image = np.nonzero(inside)
+    shares = _shares(near[draw, image].reshape(-1, count - 1).astype(np.float64), redundancy)
     # Sums of so few draws are whole numbers below 2^53, which float64 adds without rounding.
     sums -= np.bincount(image, weights=shares.ravel(), minlength=len(sums)).astype(np.int64)
+
+
+def _inside(distances: NDArray, count: int) -> NDArray[np.bool_]:
+    """Which images are the `count` nearest of each draw, (draws, N); ties at the edge go to the lower image."""
+    edge = np.partition(distances, count - 1, axis=1)[:, count - 1, None]
+    inside = distances <= edge
+    tied = np.flatnonzero(np.count_nonzero(inside, axis=1) > count)
+    at_edge = distances[tied] == edge[tied]
+    left = count - np.count_nonzero(inside[tied] & ~at_edge, axis=1, keepdims=True)
+    inside[tied] &= ~at_edge | (np.cumsum(at_edge, axis=1) <= left)
+    return np.asarray(inside)
 
 
 def _l1(columns: NDArray, dims: NDArray[np.intp], points: NDArray) -> NDArray:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from labelloop.core import zcore_index, zcore_rules, zcore_run
+from labelloop.core import zcore_draws, zcore_index, zcore_rules, zcore_run
 from labelloop.core.errors import LabelError
 from labelloop.core.zcore import zcore_scores
 from labelloop.core.zcore_draws import Spread, counter_draws, numpy_draws
@@ -129,6 +129,16 @@ def test_many_draws_at_once_give_the_same_to_the_last_bit_as_one_by_one(rows, ru
     together = zcore_scores(rows, **settings)
     monkeypatch.setattr(zcore_rules, "_FEW", 0)
     np.testing.assert_array_equal(together, zcore_scores(rows, **settings))
+
+
+@pytest.mark.parametrize("values", [1, 700, 1 << 16])
+@pytest.mark.parametrize("rows", DATA.values(), ids=DATA)
+def test_the_spread_is_that_of_each_dimension_however_many_are_looked_at_together(rows, values, monkeypatch):
+    monkeypatch.setattr(zcore_draws, "_BLOCK", values)
+    found = Spread.of(np.ascontiguousarray(rows.T))
+    for name, f in (("low", np.min), ("middle", np.median), ("high", np.max)):
+        assert getattr(found, name).dtype == np.float64
+        np.testing.assert_array_equal(getattr(found, name), f(rows, axis=0))
 
 
 def test_windows_are_used_at_all(windows):
