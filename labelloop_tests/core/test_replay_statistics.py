@@ -48,15 +48,26 @@ def test_the_floor_is_what_another_replay_of_random_reaches_by_chance():
 
 
 @pytest.mark.parametrize(
+    ("apart", "seeds", "t"),
+    [([0.02, -0.02], 1, 4.302653), ([0.02, -0.02], 4, 4.302653), ([0.02, 0.02, 0.02], 4, 3.182446)],
+)
+def test_the_floor_takes_the_mean_of_two_replays_of_random_to_be_0_apart_and_estimates_no_mean(apart, seeds, t):
+    """Each replay has half the variance of the difference; a gain against the mean of two has 1.5 times that."""
+    assert noise_floor(np.array(apart), seeds) == pytest.approx(t * 0.02 * (1.5 / 2) ** 0.5 / seeds**0.5)
+
+
+@pytest.mark.parametrize(
     ("gain", "low", "high", "floor", "expected"),
     [
         (0.05, 0.01, 0.09, 0.02, Verdict.HELPS),
         (0.05, 0.01, 0.09, 0.06, Verdict.UNDECIDED),  # random itself differs by more
+        (0.05, 0.01, 0.09, 0.05, Verdict.UNDECIDED),
+        (0.05, 0.00, 0.10, 0.02, Verdict.UNDECIDED),
         (0.05, -0.01, 0.11, 0.02, Verdict.UNDECIDED),
         (0.00, -0.01, 0.02, 0.06, Verdict.UNDECIDED),  # noise in random makes nothing sure
         (0.00, -0.01, 0.009, 0.02, Verdict.NOT),
         (0.002, -0.005, 0.009, 0.001, Verdict.NOT),  # whatever it is, it is not worth the trouble
-        (0.002, -0.005, 0.011, 0.001, Verdict.UNDECIDED),
+        (0.002, -0.005, 0.010, 0.001, Verdict.UNDECIDED),
         (-0.05, -0.09, -0.01, 0.02, Verdict.NOT),
         (-0.05, -0.15, 0.05, 0.02, Verdict.UNDECIDED),
     ],
@@ -85,11 +96,18 @@ def test_the_mean_of_both_replays_of_random_is_what_counts():
 
 
 def test_arms_are_compared_at_the_seeds_that_are_complete():
-    points = curves(random=[0.3, 0.4, 0.5], again=[0.3, 0.4, 0.5], slow=[0.4, 0.5, 0.9], begun=[0.5, 0.5, 0.5])
-    missing = (points["arm"] == "slow") & (points["seed"] == 2) | (points["arm"] == "begun") & (points["seed"] > 0)
+    points = curves(
+        random=[0.3, 0.4, 0.5, 0.6], again=[0.32, 0.4, 0.5, 0.9], slow=[0.41, 0.5, 0.9, 0.9],
+        begun=[0.5, 0.5, 0.5, 0.5],
+    )  # fmt: skip
+    arm, seed, middle = points["arm"], points["seed"], points["labels"] == 20
+    missing = (arm == "slow") & (seed == 2) & middle | (arm == "begun") & (seed > 0)
+    missing |= (arm == "random-again") & (seed == 3) & middle
     [slow] = compare(points[~missing], LABELS)
     assert (slow.arm, slow.seeds) == ("slow", 2)
     assert slow.gain == pytest.approx(25 / 30 * 0.1)
+    assert slow.last == pytest.approx((0.41 + 0.5) / 2)
+    assert slow.floor == pytest.approx(noise_floor(np.array([25 / 30 * 0.02, 0.0, 0.0]), 2))
 
 
 def test_without_both_replays_of_random_nothing_is_compared():
