@@ -30,7 +30,7 @@ def replay(study: Study, workers: int, on_look: Callable[[], None]) -> None:
         LabelloopError: The first failure of an arm; what is running is finished, what waits is not begun.
     """
     with _one_thread_each(), _crew(workers, study.folder / "logs") as crew:
-        seeds = {crew.submit(_start, study, seed): seed for seed in range(study.plan.seeds)}
+        seeds = {crew.submit(_begin, study, seed): seed for seed in range(study.plan.seeds)}
         arms: set[Future[None]] = set()
         while seeds or arms:
             done, _ = wait({*seeds, *arms}, timeout=LOOK_EVERY, return_when=FIRST_COMPLETED)
@@ -39,22 +39,19 @@ def replay(study: Study, workers: int, on_look: Callable[[], None]) -> None:
                 arms.discard(future)
                 if future in seeds:
                     seed = seeds.pop(future)
-                    arms |= {crew.submit(_arm, study, seed, arm) for arm in study.plan.arms}
+                    arms |= {crew.submit(_begin, study, seed, arm) for arm in study.plan.arms}
             on_look()
 
 
-def _start(study: Study, seed: int) -> None:
+def _begin(study: Study, seed: int, arm: Arm | None = None) -> None:
+    """The first turn of a seed, or one of its arms, in a worker; nothing where another has failed."""
     if _TOLD["stop"].is_set():
         return
-    print(f"seed {seed}: first turn", flush=True)  # noqa: T201  to the worker's log
-    run_start(study, seed, print)
-
-
-def _arm(study: Study, seed: int, arm: Arm) -> None:
-    if _TOLD["stop"].is_set():
-        return
-    print(f"seed {seed}: {arm.name}", flush=True)  # noqa: T201  to the worker's log
-    run_arm(study, seed, arm, print)
+    print(f"seed {seed}: {arm.name if arm else 'first turn'}", flush=True)  # noqa: T201  to the worker's log
+    if arm:
+        run_arm(study, seed, arm, print)
+    else:
+        run_start(study, seed, print)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The loop replayed on labelled images, with everything but the network."""
 
+import threading
 from dataclasses import replace
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from labelloop.adapters.files import atomic
 from labelloop.core.errors import ConfigError, LabelError
 from labelloop.core.replay import AGAIN, RANDOM, plan_of
 from labelloop.core.vocabulary import HELD_OUT, Source
+from labelloop.resources import replay_crew
 from labelloop.resources.labelled import labelled, labelled_test
 from labelloop.resources.project import Project
 from labelloop.resources.replay import prepare
@@ -212,6 +214,15 @@ def test_the_same_comes_out_for_any_number_of_workers(done, tmp_path):
         replay(study, workers, lambda: looks.append(1))  # noqa: B023  called within the turn
         assert looks
         assert records(study) == records(done)
+
+
+def test_a_worker_begins_nothing_more_when_another_has_failed(done, tmp_path, monkeypatch):
+    study, stop = replace(done, folder=tmp_path), threading.Event()
+    stop.set()
+    monkeypatch.setitem(replay_crew._TOLD, "stop", stop)
+    for arm in (None, RANDOM):
+        replay_crew._begin(study, 0, arm)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
