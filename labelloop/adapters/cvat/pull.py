@@ -127,7 +127,7 @@ def content(server: CvatServer, task_id: int, names: Names | None = None) -> Tas
 
 def drawn_by_job(server: CvatServer, task_id: int, names: Names) -> dict[int, dict[str, list[RawShape]]]:
     """All that each annotation job of a task holds by itself, by kind; named like `content`."""
-    drawn = {}
+    drawn: dict[int, dict[str, list[RawShape]]] = {}
     for job in jobs_of_task(server, task_id):
         doing = f"reading the annotations of job {job.job_id}"
         raw = server.get(f"/api/jobs/{job.job_id}/annotations/", doing)
