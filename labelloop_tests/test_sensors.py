@@ -17,11 +17,14 @@ from labelloop.adapters import sandbox_server
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.jobs import complete_job, jobs_of_task, put_job_annotations, reopen_job
 from labelloop.adapters.cvat.transport import BoundedPool
+from labelloop.cli.repush import repush
 from labelloop.core.errors import ConfigError, CvatError, CvatLoginError, StuckError
 from labelloop.core.vocabulary import HOLDOUT
 from labelloop.resources import cvat as cvat_resource
 from labelloop.resources.cvat import CvatResource
+from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import ProjectResource
+from labelloop.resources.rebuild import rebuild
 from labelloop.resources.runs import PROCESS_TAG
 from labelloop.sandbox.server.running import SandboxServer
 from labelloop.sensors import SENSORS, cvat_project_updated, cvat_tasks_completed, next_iteration
@@ -233,6 +236,31 @@ def test_a_reopened_iteration_is_taken_again_exactly_when_its_boxes_are_others(t
     finish(world, HOLDOUT, without_the_last)
     assert turned.act(cvat_tasks_completed) == [("take_holdout", None, True)]
     assert turned.tick(cvat_tasks_completed).startswith("v1: 0 of 2 jobs")
+
+
+@pytest.mark.slow
+def test_labels_that_were_edited_in_the_app_are_judged_again_and_nothing_is_trained_twice(turned: Daemon) -> None:
+    """`labelloop repush v0 --from-app` makes the labels here those of CVAT; a run only judges them."""
+    world, ledger = turned.world, turned.world.now.ledger
+    model, labels = ledger.read("models", "v0"), ledger.revision("v0")
+    edited = next(iter(ledger.label_version("v0").boxes["sample_id"]))
+    with DatasetResource().writing(world.now, lambda _: None) as loop:
+        sample = loop.dataset.match({"sample_id": edited}).first()
+        sample["human_labels"].detections = sample["human_labels"].detections[1:]
+        sample.save()
+    said: list[str] = []
+    repush(world.now, "v0", said.append, agreed=True, from_app=True)
+    assert any("1 removed" in line for line in said)
+    after = ledger.revision("v0")
+    assert after != labels
+    assert turned.act(cvat_tasks_completed) == [("take_batch", "v0", True)]
+    assert turned.tick(cvat_tasks_completed).startswith("v1: 0 of 2 jobs")
+    assert (ledger.revision("v0"), ledger.read("verdicts", "v0")["revision"]) == (after, after)
+    assert ledger.read("models", "v0") == model
+    rebuild(world.now, DatasetResource(), lambda _: None)
+    said.clear()
+    repush(world.now, "v0", said.append, agreed=True, from_app=True)
+    assert said[-1] == "nothing to do: the tasks of v0 hold the labels that the App shows"
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from labelloop.resources.sheets import sheet
 from labelloop.resources.shown import show_version
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, linked_table, table
+from labelloop.resources.taken import save_taken
 
 
 @dg.asset(group_name="pool", owners=OWNERS, kinds={"cvat"}, deps=["splits"], retry_policy=CVAT_RETRIES)
@@ -100,11 +101,7 @@ def annotated_batch(
 
 
 def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str) -> LabelVersion:
-    sample_of = now.ledger.samples_of_frames(batch)
-    contents = cvat.take(now, batch, context.log.info)
-    found = prefilled.comparison(now, batch, contents, sample_of)
-    drawn_by_model = found.provenance() if found else None
-    if not now.ledger.save_labels(batch, contents, sample_of, now.settings.image_classes, drawn_by_model):
+    if not save_taken(now, batch, cvat.take(now, batch, context.log.info)):
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
     return now.ledger.label_version(batch)
 

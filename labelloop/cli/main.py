@@ -90,10 +90,17 @@ def relabel(
 @cli.command()
 def repush(
     batch: Annotated[str, typer.Argument(help="v0, v1, …, holdout or relabel-1.")],
+    from_app: Annotated[
+        bool, typer.Option("--from-app", help="Those that people changed in the FiftyOne App since they were taken.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Write labels that were changed here over those in CVAT: shows the difference, and backs the tasks up first."""
-    _command("repush").repush(_project(), batch, _say, agreed=yes or _agree)
+    """Write labels that were changed here over those in CVAT: shows the difference, and backs the tasks up first.
+
+    With --from-app what people changed in the App becomes the labels of the batch, in CVAT and here; an edit that CVAT
+    could not hold as it is is refused by name, and nothing is written then. Where it broke off, run it again.
+    """
+    _command("repush").repush(_project(), batch, _say, agreed=yes or _agree, from_app=from_app)
 
 
 @cli.command()

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 
 from labelloop.core.annotation import AnnotatedFrame, RawShape
+from labelloop.core.drawn import TAG
+from labelloop.core.errors import LabelError
 from labelloop.core.masks import Mask, runs_of
 from labelloop.core.outline import shape_of
 from labelloop.core.shape_labels import DRAWN, ShapeLabel
+from labelloop.core.task_labels import LabelThere, TaskLabels, require_value
 from labelloop.core.vocabulary import Field
 
+MARKS = ("occluded", "z_order", "group")  # beside its place, what a label says of itself
 COMPARED = ("occluded", "z_order", "rotation", "group", "source")
 SAME = 1e-9  # shares by which two labels may differ and still be the same
 MADE_OF_RINGS = ("rectangle", "ellipse", "cuboid")
@@ -34,7 +38,7 @@ def raw_shapes(label: ShapeLabel, frame: AnnotatedFrame) -> list[dict[str, Any]]
         "source": label.about.get("source", "manual"),
         "attributes": [{"name": name, "value": value} for name, value in label.said.items()],
     }  # fmt: skip
-    if label.shown_in == Field.HUMAN_CLASSIFICATIONS:
+    if label.shown_in in (Field.HUMAN_CLASSIFICATIONS, Field.HUMAN_TAGS):
         return [common]
     drawn = {name: label.about.get(name, default) for name, default in DRAWN.items()}
     shapes = _geometry(label, frame)
@@ -106,8 +110,74 @@ def _alike(one: ShapeLabel, other: ShapeLabel) -> bool:
     )
 
 
-def with_numbers(new: Mapping[str, Any], old: RawShape) -> dict[str, Any]:
-    """The new shape with all that the old one has beside it, the numbers of its attributes among it."""
-    numbers = {value["name"]: value for value in old.get("attributes") or ()}
-    attributes = [{**numbers.get(value["name"], {}), **value} for value in new["attributes"]]
-    return {**old, **new, "attributes": attributes}
+def new_shapes(label: ShapeLabel, frame: AnnotatedFrame, there: TaskLabels) -> list[dict[str, Any]]:
+    """What somebody drew, with the numbers and attributes of its label in CVAT.
+
+    Raises:
+        LabelError: If the task has no such label, attribute or value, or nothing is to be seen of it.
+    """
+    raws = raw_shapes(label, frame)
+    if "track_id" in label.about:
+        raise LabelError(f"{where(label)} is of no track of its task", "Take `track_id` off in the App.")
+    if not raws:
+        raise LabelError(f"{where(label)} has no place", "Delete it in the App, or draw it anew.")
+    found = []
+    for raw in raws:
+        known = there.find(label.label, raw.get("type", TAG), where(label))
+        said = there.said(known, label.said, where(label))
+        found.append({**raw, "label": known.name, "label_id": known.id, "attributes": said})
+    return found
+
+
+def changed(
+    item: RawShape, was: ShapeLabel, now: ShapeLabel, frame: AnnotatedFrame, there: TaskLabels
+) -> dict[str, Any]:
+    """A shape or tag with what is another on its label; the rest of it stays as it came, number for number.
+
+    Raises:
+        LabelError: If it cannot be that.
+    """
+    new = dict(item)
+    kind = item.get("type", TAG)
+    if kind != TAG and not is_in_place(was, now):
+        [(now_kind, points), *more] = _geometry(now, frame) or [("", [])]
+        if more or now_kind != kind:
+            raise LabelError(f"{where(now)} is no {kind} any more", "Delete it in the App and draw it anew.")
+        new["points"] = points
+    new |= {name: now.about.get(name, DRAWN.get(name)) for name in MARKS if _told(was, name) != _told(now, name)}
+    if was.label != now.label:
+        return new | _relabelled(item, was, now, there.find(now.label, kind, where(now)), there)
+    said = {name: value for name, value in now.said.items() if was.said.get(name) != value}
+    return new | ({"attributes": _said(item, was, said, there)} if said else {})
+
+
+def is_in_place(was: ShapeLabel, now: ShapeLabel) -> bool:
+    """Whether a label is still where it was, and of the same form."""
+    return was.closed == now.closed and _alike(was, now)
+
+
+def where(label: ShapeLabel) -> str:
+    """A label and its sample, in words."""
+    number = label.about.get("track_id", label.about.get("shape_id"))
+    told = f" ({label.about.get('type', 'shape')} {number})" if number is not None else ""
+    return f"Label '{label.label}'{told} on sample {label.sample_id}"
+
+
+def _relabelled(
+    item: RawShape, was: ShapeLabel, now: ShapeLabel, label: LabelThere, there: TaskLabels
+) -> dict[str, Any]:
+    """Another label has other attributes: what was said stays where the new one can say it too, as it does in CVAT."""
+    before = {value["name"]: str(value["value"]) for value in item.get("attributes") or ()}
+    fresh = {name: value for name, value in now.said.items() if was.said.get(name) != value}
+    kept = {n: v for n, v in before.items() if n in label.attributes and label.attributes[n].takes(v)}
+    return {"label": label.name, "label_id": label.id, "attributes": there.said(label, kept | fresh, where(now))}
+
+
+def _said(item: RawShape, was: ShapeLabel, said: Mapping[str, str], there: TaskLabels) -> list[dict[str, Any]]:
+    """The attributes of an item with other values for some."""
+    label = there.find(was.label, item.get("type", TAG), where(was))
+    specs = {name: require_value(label, name, value, where(was)) for name, value in said.items()}
+    values = [dict(value) for value in item.get("attributes") or ()]
+    told = {value["name"] for value in values}
+    values = [{**value, "value": said.get(value["name"], value["value"])} for value in values]
+    return [*values, *({"spec_id": specs[n].id, "name": n, "value": v} for n, v in said.items() if n not in told)]

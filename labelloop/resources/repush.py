@@ -47,62 +47,92 @@ def require_sent(project: Project, batch: str) -> None:
         raise MissingStateError(f"'{batch}' was never sent to CVAT; sent were: {', '.join(sent) or 'none'}")
 
 
-def plan(
-    project: Project, cvat: CvatResource, batch: str, ours: Sequence[TaskContent] | None = None
-) -> list[Rewriting]:
-    """The tasks of a batch that would be written; nothing is changed there.
-
-    Args:
-        project: The project.
-        cvat: The connection.
-        batch: A batch that was sent.
-        ours: What its tasks are to hold; the labels as they were last taken, or changed here, when it is left out.
+def plan(project: Project, cvat: CvatResource, batch: str) -> list[Rewriting]:
+    """The tasks of a batch whose labels here, as they were last taken or changed since, are others than there.
 
     Raises:
         ConfigError: If `annotation.push` is false.
         MissingStateError: If the labels of the batch were never taken, or a task changed since.
         LabelError: If the batch was labelled in the App.
     """
-    found = compare(project, cvat, batch, ours)
-    unknown = [each.theirs for each in found if not each.is_known]
-    if unknown:
-        raise _changed(project, batch, unknown)
+    require_writable(project, batch)
+    found = compare(project, cvat, batch, project.ledger.contents(batch)[0])
+    refuse_unknown(project, batch, found)
     return [each for each in found if each.frames]
 
 
-def compare(
-    project: Project,
-    cvat: CvatResource,
-    batch: str,
-    ours: Sequence[TaskContent] | None = None,
-    known: Sequence[TaskContent] = (),
-) -> list[Rewriting]:
-    """Contents and what their tasks hold now, those included that are equal; nothing is changed there.
-
-    Args:
-        project: The project.
-        cvat: The connection.
-        batch: A batch that was sent.
-        ours: What its tasks are to hold; the labels as they were last taken, or changed here, when it is left out.
-        known: What is kept here beside its label versions.
+def require_writable(project: Project, batch: str) -> None:
+    """Refuse a batch whose tasks must not be written, or that has none.
 
     Raises:
         ConfigError: If `annotation.push` is false.
-        MissingStateError: If the labels of the batch were never taken.
         LabelError: If the batch was labelled in the App.
     """
     if not project.settings.may_push:
         raise ConfigError("annotation.push is false, so no task is written", f"Set it to true in {project.config}.")
     if app.is_in_app(project, batch):
         raise LabelError(f"{batch} is labelled in the App and has no CVAT task")
+
+
+def compare(
+    project: Project, cvat: CvatResource, batch: str, ours: Sequence[TaskContent], known: Sequence[TaskContent] = ()
+) -> list[Rewriting]:
+    """What the tasks of a batch are to hold, and what they hold, also where that is equal; nothing is changed there.
+
+    Args:
+        project: The project.
+        cvat: The connection.
+        batch: A batch that was sent.
+        ours: What its tasks are to hold.
+        known: What is kept here beside its label versions.
+    """
     server = cvat.server(project)
     kept = [*project.ledger.all_contents(batch), *known]
-    wanted = project.ledger.contents(batch)[0] if ours is None else ours
-    found = [_compared(project, server, batch, content, kept) for content in wanted]
+    found = [_compared(project, server, batch, content, kept) for content in ours]
     for each in found:
         if each.is_known and not each.frames:  # what broke off last was only the answer
             project.ledger.remove("rewriting", _note(batch, each.ours.task_id))
     return found
+
+
+def is_half_written(project: Project, batch: str) -> bool:
+    """Whether writing a task broke off."""
+    tasks = project.ledger.read("tasks", batch)["tasks"]
+    return any(_begun(project, batch, task["task_id"]) for task in tasks)
+
+
+def refuse_changed(project: Project, cvat: CvatResource, batch: str, plans: Sequence[Rewriting]) -> None:
+    """Refuse a plan one of whose tasks changed since it was made.
+
+    Raises:
+        MissingStateError: If one did.
+    """
+    now = [pull.content(cvat.server(project), each.ours.task_id) for each in plans]
+    changed = [content for content, each in zip(now, plans, strict=True) if content.revision != each.theirs.revision]
+    if changed:
+        raise _changed(project, batch, changed)
+
+
+def refuse_unknown(project: Project, batch: str, compared: Sequence[Rewriting]) -> None:
+    """Refuse tasks that hold what nothing here says.
+
+    Raises:
+        MissingStateError: If one does.
+    """
+    unknown = [each.theirs for each in compared if not each.is_known]
+    if unknown:
+        raise _changed(project, batch, unknown)
+
+
+def refuse_left(project: Project, batch: str, compared: Sequence[Rewriting]) -> None:
+    """Refuse tasks that do not hold what they are to hold, although it was written: people went on there.
+
+    Raises:
+        MissingStateError: If one does not.
+    """
+    left = [each.theirs for each in compared if each.frames]
+    if left:
+        raise _changed(project, batch, left)
 
 
 def _compared(
@@ -112,11 +142,13 @@ def _compared(
     names = pull.read_names(server, task_id)
     theirs = pull.content(server, task_id, names)
     mine, *known = named_as_there(server, [ours, *(each for each in kept if each.task_id == task_id)], names)
-    is_known = is_said_by(known, theirs) or _is_half_written(project, server, batch, theirs, names)
+    is_known = is_said_by([mine, *known], theirs) or _is_partly_written(project, server, batch, theirs, names)
     return Rewriting(mine, theirs, tuple(diff(mine, theirs)), is_known)
 
 
-def _is_half_written(project: Project, server: CvatServer, batch: str, theirs: TaskContent, names: pull.Names) -> bool:
+def _is_partly_written(
+    project: Project, server: CvatServer, batch: str, theirs: TaskContent, names: pull.Names
+) -> bool:
     """Whether writing a task broke off, and each of its jobs holds what it held before or what it was to hold."""
     begun = [holding_as_there(each, names) for each in _begun(project, batch, theirs.task_id)]
     if not begun:

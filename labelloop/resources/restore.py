@@ -15,7 +15,7 @@ from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.task_table import SHORT
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project
-from labelloop.resources.repush import Rewriting, compare
+from labelloop.resources.repush import Rewriting, compare, require_writable
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Backup:
 def backups(project: Project, batch: str) -> list[Backup]:
     """The backups of the tasks of a batch, oldest first."""
     folder = project.home.root / "backups" / batch
-    return sorted((_read(project, batch, path) for path in folder.glob("*.json")), key=lambda each: each.taken)
+    return sorted((_read(project, batch, path) for path in folder.glob("task-*.json")), key=lambda each: each.taken)
 
 
 def plan(
@@ -60,8 +60,9 @@ def plan(
     Raises:
         ConfigError: If `annotation.push` is false.
         MissingStateError: If there is no such backup, or people changed a task and `over_people` is false.
-        LabelError: If two backups are of one task, or the task is none of the batch.
+        LabelError: If the batch was labelled in the App, two backups are of one task, or it is none of the batch.
     """
+    require_writable(project, batch)
     there = {each.name: each for each in backups(project, batch)}
     chosen = _chosen(project, batch, there, names)
     found = compare(project, cvat, batch, chosen, [each.content for each in there.values()])

@@ -13,7 +13,7 @@ from labelloop.core.drawn import RECTANGLE, TAG
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.provenance import provenance, with_provenance
 from labelloop.core.shape_labels import ShapeLabel, shape_labels
-from labelloop.core.vocabulary import HELD_OUT, ITERATION_PATTERN, Tag
+from labelloop.core.vocabulary import HELD_OUT, ITERATION_PATTERN, Field, Tag
 from labelloop.resources.app import is_in_app
 from labelloop.resources.project import Project
 
@@ -34,17 +34,29 @@ def show_version(now: Project, loop: LoopDataset, batch: str, version: LabelVers
     shown, removed = set(sample_ids), _removed(now, batch, version)
     boxes = with_provenance(version.boxes, origin)
     loop.show_labels(batch, boxes, now.ledger.samples(), sample_ids)
-    show_shapes(loop, _shapes(now, version, taken), sample_ids)
+    show_shapes(loop, shapes_besides(now, version, taken), sample_ids)
     show_origin(loop, origin[origin["sample_id"].isin(shown.union(removed))])
     show_removed(loop, removed, list(sample_ids))
-    if now.settings.image_classes:
-        tags = version.tags[version.tags["sample_id"].isin(shown)]
-        # Whoever goes through images again for a new class need not say again what they are as a whole.
-        asked = sorted(set(tags["sample_id"])) if batch in now.ledger.relabels() else sample_ids
-        loop.show_tags(tags, asked)
+    _show_tags(now, loop, batch, version, sample_ids)
 
 
-def _shapes(
+def tells_of_image(now: Project, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> list[str]:
+    """Images of which a batch says what they are as a whole.
+
+    Whoever goes through images again for a new class need not say it again.
+    """
+    if not now.settings.image_classes:
+        return []
+    told = set(version.tags["sample_id"])
+    return [each for each in sample_ids if each in told] if batch in now.ledger.relabels() else list(sample_ids)
+
+
+def _show_tags(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:
+    tags = version.tags[version.tags["sample_id"].isin(set(sample_ids))]
+    loop.show_tags(tags, tells_of_image(now, batch, version, sample_ids))
+
+
+def shapes_besides(
     now: Project, version: LabelVersion, taken: tuple[Sequence[TaskContent], Mapping[str, str]]
 ) -> list[ShapeLabel]:
     """What people drew besides boxes to learn from and classes of images; what was set aside says why."""
@@ -60,6 +72,16 @@ def _shapes(
         )
         for label in shape_labels(*taken, stored)
     ]
+
+
+def show_again(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:
+    """Labels of a batch from CVAT on images that show it already: what they are tagged and counted as stays."""
+    taken = now.ledger.contents(batch)
+    origin = provenance(*taken)
+    loop.set_boxes(Field.HUMAN_LABELS, with_provenance(version.boxes, origin), now.ledger.samples(), sample_ids)
+    show_shapes(loop, shapes_besides(now, version, taken), sample_ids)
+    show_origin(loop, origin[origin["sample_id"].isin(set(sample_ids))])
+    _show_tags(now, loop, batch, version, sample_ids)
 
 
 def show_source(now: Project, loop: LoopDataset) -> None:

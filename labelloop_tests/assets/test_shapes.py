@@ -1,5 +1,6 @@
 """A task of people with everything that CVAT knows: taken, counted, shown, rebuilt, and read back for CVAT."""
 
+import itertools
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from labelloop.adapters.cvat.push import push_task, retire_task
 from labelloop.adapters.fiftyone.shapes import read_shapes
 from labelloop.adapters.images import sample_id
 from labelloop.core.annotation import TaskSpec, UploadImage
-from labelloop.core.edited import edited
+from labelloop.core.edited import Shown, edited
 from labelloop.core.shape_labels import ShapeLabel, shape_labels
+from labelloop.core.task_labels import TaskLabels
 from labelloop.core.vocabulary import SHAPE_FIELDS, Field
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.labelled import labelled
@@ -111,7 +113,8 @@ def test_everything_that_people_drew_is_counted_shown_rebuilt_and_goes_back_as_i
     assert told(after) == told(before)
     stored = {(row.task_id, "rectangle", row.shape_id) for row in version.boxes.itertuples()}
     given = [label for label in shape_labels(contents, sample_of, stored) if label.sample_id in ids]
-    assert asdict(edited(contents[0], sample_of, given, after)) == asdict(contents[0])
+    seen = Shown(ids, given, after)
+    assert asdict(edited(contents[0], sample_of, seen, TaskLabels({}), itertools.count())) == asdict(contents[0])
 
 
 def shown(one: World, ids: list[str]) -> tuple[list[ShapeLabel], dict[Field, int]]:

@@ -57,7 +57,7 @@ def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> Task
         CvatError: If a frame, label or attribute has no counterpart (nothing is written then), the server refuses, or
             what is read back differs. Where a track would be cut at the end of its job nothing is written either.
     """
-    numbers = _Numbers(_labels_of(server, task_id), _frames_of(server, task_id, wanted))
+    numbers = _numbers_of(server, task_id, wanted)
     for job_id, body in _bodies(task_id, wanted, jobs_of_task(server, task_id), numbers).items():
         doing = f"writing the annotations of job {job_id}"
         server.write("PUT", f"/api/jobs/{job_id}/annotations/", doing, {"version": 0, **body})
@@ -73,6 +73,15 @@ def to_be_held(server: CvatServer, task_id: int, wanted: TaskContent) -> Holding
     """
     assigned = _assigned(task_id, wanted, jobs_of_task(server, task_id), _frames_of(server, task_id, wanted))
     return Holding(assigned, deleted_in(wanted))
+
+
+def refuse_unwritable(server: CvatServer, task_id: int, wanted: TaskContent) -> None:
+    """Refuse what `write_content` could not write; nothing is written.
+
+    Raises:
+        CvatError: If a frame, label or attribute has no counterpart, or a track goes on after the end of its job.
+    """
+    _bodies(task_id, wanted, jobs_of_task(server, task_id), _numbers_of(server, task_id, wanted))
 
 
 def named_as_there(
@@ -193,6 +202,10 @@ def _items(wanted: TaskContent) -> Iterator[tuple[str, RawShape]]:
         yield from (("tags", tag) for tag in frame.tags)
     tracks = {track["id"]: track for frame in wanted.frames for track in frame.tracks}
     yield from (("tracks", track) for _, track in sorted(tracks.items()))
+
+
+def _numbers_of(server: CvatServer, task_id: int, wanted: TaskContent) -> _Numbers:
+    return _Numbers(_labels_of(server, task_id), _frames_of(server, task_id, wanted))
 
 
 def _frames_of(server: CvatServer, task_id: int, wanted: TaskContent) -> dict[int, int]:

@@ -45,14 +45,26 @@ def read_shapes(loop: LoopDataset, sample_ids: Iterable[str], attributes: Iterab
         attributes: Names of attributes as CVAT has them; others are called as FiftyOne has them.
     """
     view = loop.view_of(sample_ids)
-    names = {name_of(attribute): attribute for attribute in attributes}
     return [
-        _read(sample_id, Field(field), each, names)
+        label
         for field, (_, holds) in _holders().items()
         if loop.dataset.has_field(field)
         for sample_id, holder in zip(*view.values([Field.SAMPLE_ID.value, field]), strict=True)
-        for each in (getattr(holder, holds) if holder is not None else [])
+        if holder is not None
+        for label in read_labels(sample_id, Field(field), getattr(holder, holds), attributes)
     ]
+
+
+def read_labels(sample_id: str, field: Field, drawn: Iterable[Any], attributes: Iterable[str]) -> list[ShapeLabel]:
+    """The labels of one field of shapes of one sample."""
+    names = {name_of(attribute): attribute for attribute in sorted(attributes)}
+    return [_read(sample_id, field, each, names) for each in drawn]
+
+
+def as_shown(labels: Iterable[ShapeLabel], attributes: Iterable[str] = ()) -> list[ShapeLabel]:
+    """Labels as they come back when nobody touches them."""
+    names = {name_of(attribute): attribute for attribute in sorted(attributes)}
+    return [_read(label.sample_id, label.shown_in, _label(label), names) for label in labels]
 
 
 def name_of(attribute: str) -> str:
@@ -107,9 +119,14 @@ def _read(sample_id: str, field: Field, drawn: Any, names: Mapping[str, str]) ->
         box=tuple(drawn.bounding_box) if boxed else (),
         mask=drawn.get_mask() > 0 if boxed and drawn.has_mask else None,
         about={name: value for name, value in told.items() if name in OWN},
-        said={names.get(name, name): str(value) for name, value in told.items() if _is_said(name)},
+        said={names.get(name, name): _text(value) for name, value in told.items() if _is_said(name)},
     )
 
 
 def _is_said(name: str) -> bool:
     return name not in TAKEN and name not in OWN and not name.startswith("_")
+
+
+def _text(value: Any) -> str:
+    """A value as CVAT writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

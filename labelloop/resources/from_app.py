@@ -1,0 +1,144 @@
+"""Edits of the App on their way into CVAT: kept in a plain file until CVAT has them and the labels here are those.
+
+From the moment that anything is written there, the file says what is to be. Until it is gone nothing is taken from the
+tasks, nothing else is written into them, and the same command goes on.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from labelloop.adapters.cvat.rewrite import refuse_unwritable
+from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.fiftyone.evaluation import append_info
+from labelloop.core.annotation import content_hash
+from labelloop.core.errors import LabelError, MissingStateError
+from labelloop.core.vocabulary import HOLDOUT
+from labelloop.resources import repush
+from labelloop.resources.app_edits import Edits, read_edits, refuse_edited_since
+from labelloop.resources.cvat import CvatResource
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.golden import GOLDEN_HISTORY, baseline
+from labelloop.resources.project import Project
+from labelloop.resources.shown import show_again
+from labelloop.resources.taken import save_taken
+
+Say = Callable[[str], None]
+
+
+def begun(now: Project, batch: str) -> Edits | None:
+    """The edits that are on their way since an earlier time; None where none are."""
+    noted = now.ledger.read_or_none("rewriting", _note(batch))
+    return None if noted is None else Edits.from_dict(noted)
+
+
+def refuse_begun(now: Project, batch: str) -> None:
+    """Refuse to write other labels while edits of the App are on their way.
+
+    Raises:
+        MissingStateError: If they are.
+    """
+    if begun(now, batch) is not None:
+        raise MissingStateError(
+            f"What was edited in the App is on its way into the tasks of {batch}",
+            f"Run `labelloop repush {batch} --from-app` again.",
+        )
+
+
+def read(now: Project, dataset: DatasetResource, cvat: CvatResource, batch: str, say: Say) -> Edits:
+    """What people changed in the App on labels of a batch.
+
+    Raises:
+        MissingStateError: If no image shows the labels of the batch.
+        LabelError: If an edit cannot be brought to CVAT as it is.
+    """
+    server = cvat.server(now)
+    with dataset.writing(now, say) as loop:
+        return read_edits(now, loop, server, batch)
+
+
+def plan(now: Project, cvat: CvatResource, batch: str, edits: Edits) -> list[repush.Rewriting]:
+    """The tasks that the edits would change, each with the frames that would be others.
+
+    Raises:
+        MissingStateError: If people changed a task since; edits that were begun are put aside then, in `backups`.
+    """
+    with _put_aside_when_overtaken(now, batch):
+        found = repush.compare(now, cvat, batch, edits.contents)
+        repush.refuse_unknown(now, batch, found)
+        return [each for each in found if each.frames]
+
+
+def begin(
+    now: Project, dataset: DatasetResource, cvat: CvatResource, batch: str, edits: Edits,
+    plans: Sequence[repush.Rewriting], say: Say,
+) -> None:  # fmt: skip
+    """Note the edits, after all that could hinder them was looked at; nothing is written to CVAT.
+
+    Raises:
+        MissingStateError: If people changed a task since the plan was made.
+        LabelError: If people went on in the App since the edits were read.
+        CvatError: If a task could not hold what is to be written.
+    """
+    server = cvat.server(now)
+    repush.refuse_changed(now, cvat, batch, plans)
+    for each in plans:
+        refuse_unwritable(server, each.ours.task_id, each.ours)
+    with dataset.writing(now, say) as loop:
+        if read_edits(now, loop, server, batch) != edits:
+            raise LabelError(f"People went on in the App while the edits of {batch} were looked at", "Run it again.")
+        now.ledger.write("rewriting", _note(batch), edits.to_dict())
+
+
+def carry_out(
+    now: Project, dataset: DatasetResource, cvat: CvatResource, batch: str, edits: Edits,
+    plans: list[repush.Rewriting], say: Say,
+) -> None:  # fmt: skip
+    """Write the edits that were begun, and make what CVAT has then the labels of the batch, here and in the App.
+
+    Doing it again goes on where it broke off.
+
+    Raises:
+        MissingStateError: If people changed a task meanwhile.
+        LabelError: If people went on in the App meanwhile.
+        CvatError: If a task does not hold afterwards what was written.
+    """
+    with dataset.writing(now, say) as loop:
+        refuse_edited_since(now, loop, batch, edits)
+    with _put_aside_when_overtaken(now, batch):
+        repush.carry_out(now, cvat, batch, plans, say)
+        read_back = repush.compare(now, cvat, batch, edits.contents)
+        repush.refuse_left(now, batch, read_back)
+    with dataset.writing(now, say) as loop:
+        refuse_edited_since(now, loop, batch, edits)
+        save_taken(now, batch, [each.theirs for each in read_back])
+        _show(now, loop, batch, edits)
+    now.ledger.remove("rewriting", _note(batch))
+
+
+def _show(now: Project, loop: LoopDataset, batch: str, edits: Edits) -> None:
+    version = now.ledger.label_version(batch)
+    there = set(loop.known_ids()) & set(version.reviewed)
+    show_again(now, loop, batch, version, sorted(there & set(edits.state)))
+    if batch == HOLDOUT:
+        append_info(loop, GOLDEN_HISTORY, baseline(now))
+
+
+@contextmanager
+def _put_aside_when_overtaken(now: Project, batch: str) -> Iterator[None]:
+    """Where people changed a task, edits are kept apart, so that it can be taken; never while one is half written."""
+    try:
+        yield
+    except MissingStateError as error:
+        noted = now.ledger.read_or_none("rewriting", _note(batch))
+        if noted is None or repush.is_half_written(now, batch):
+            raise
+        name = f"{batch}/from-app-{content_hash(noted)}"
+        now.ledger.write("backups", name, noted)
+        now.ledger.remove("rewriting", _note(batch))
+        raise MissingStateError(
+            f"{error.what}. What was edited in the App is kept in backups/{name}.json", error.remedy
+        ) from error
+
+
+def _note(batch: str) -> str:
+    return f"{batch}/from-app"
