@@ -88,12 +88,14 @@ def test_reset_archives_an_iteration_and_renames_its_tasks(own: World):
     ledger = own.now.ledger
     sent = [task["task_id"] for task in ledger.read("tasks", "v1")["tasks"]]
     there = tasks_of(own)
+    ledger.write("rewriting", "v1/from-app", {})
     repair.reset(own.now, "v1", nothing, agreed=True)
+    assert not ledger.is_being_rewritten("v1")
     assert ledger.iterations() == ["v0"]
     assert own.instance.get_dynamic_partitions(str(ITERATIONS.name)) == ["v0"]
     (archive,) = (ledger.root / "archive").iterdir()
     assert {p.relative_to(archive).as_posix() for p in archive.rglob("*") if p.is_file()} == {
-        "batches/v1.json", "cuts/v1.json", "tasks/v1.json",
+        "batches/v1.json", "cuts/v1.json", "rewriting/v1/from-app.json", "tasks/v1.json",
     }  # fmt: skip
     after = tasks_of(own)
     assert after.keys() == there.keys()
