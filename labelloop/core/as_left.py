@@ -49,14 +49,17 @@ def refuse_unlike(
         LabelError: If one would be another, or gone, or one would be there that is not; names it.
     """
     rest: dict[str, list[ShapeLabel]] = defaultdict(list)
+    aside = {(label.sample_id, label.key) for label in left if label.about.get("set_aside")}
     for label in found:
         rest[label.sample_id].append(label)
     for label in left:
         there = rest[label.sample_id]
         alike = [each for each in there if _is_alike(label, each, known(label))]
         if not alike:
+            unfit = [e for e in there if e.about.get("set_aside") and (e.sample_id, e.key) not in aside]
+            why = f": it would be set aside ({unfit[0].about['set_aside']})" if unfit else ""
             raise LabelError(
-                f"{where(label)} in {label.shown_in} cannot go to CVAT as it is{_why(label, there)}",
+                f"{where(label)} in {label.shown_in} cannot go to CVAT as it is{why}",
                 "Undo the change in the App, or make it in CVAT; nothing was written.",
             )
         # Its own first: two may look alike.
@@ -65,11 +68,6 @@ def refuse_unlike(
         raise LabelError(
             f"{where(label)} cannot be taken away from the App alone", "Delete it in CVAT; nothing was written."
         )
-
-
-def _why(label: ShapeLabel, there: Sequence[ShapeLabel]) -> str:
-    aside = [each for each in there if each.about.get("set_aside") and each.label == label.label]
-    return f": it would be set aside ({aside[0].about['set_aside']})" if aside else ""
 
 
 def _is_alike(left: ShapeLabel, found: ShapeLabel, known: Collection[str]) -> bool:
