@@ -99,6 +99,7 @@ DATA = {
 RULES = {
     "paper": PAPER | {"sample_dim": 2},
     "tutorial": PAPER | {"sample_dim": 2, "eps": 1e-8},
+    "a large eps and another exponent": {"redund_nn": 10, "redund_exp": 2, "sample_dim": 2, "eps": 1e-3},
     "three dimensions": {"redund_nn": 100, "redund_exp": 2, "sample_dim": 3},
     "one dimension": {"redund_nn": 1, "redund_exp": 4, "sample_dim": 1},
     "all dimensions": PAPER | {"sample_dim": 99},
@@ -260,6 +261,19 @@ def test_close_neighbours_do_not_underflow():
     assert np.isfinite(scores).all()
 
 
+def test_vectors_in_float64_are_told_apart_where_float32_would_not():
+    rows = 1 + 1e-10 * unit_rows(50, 4).astype(np.float64)
+    assert score(rows).max() == 1
+    assert not score(rows.astype(np.float32)).any()
+
+
+def test_the_sign_of_zero_does_not_matter():
+    rows = np.maximum(unit_rows(300, 6), 0)
+    signed = np.where((rows == 0) & (unit_rows(300, 6, seed=1) < 0), np.float32(-0.0), rows)
+    assert np.signbit(signed).any()
+    np.testing.assert_array_equal(score(signed), score(rows))
+
+
 def test_constant_dimensions_are_never_drawn():
     """In two of them all images coincide, and every such draw would reward the first row for nothing."""
     rows = np.hstack([unit_rows(80, 4), np.ones((80, 60), dtype=np.float32)])
@@ -333,3 +347,11 @@ def test_a_draw_follows_from_the_seed_and_its_number(seed):
     for one, other in zip(whole, part, strict=True):
         np.testing.assert_array_equal(one[40:60], other)
     assert not np.array_equal(whole[1], counter_draws(seed + 1, range(100), spread, 3)[1])
+
+
+@pytest.mark.parametrize("step", [0x9E3779B97F4A7C15, 1 << 32, 1])
+def test_the_draws_of_no_seed_are_those_of_another_some_places_on(step):
+    """Numbers of a draw are made from a counter: two seeds must not begin a few counts apart."""
+    spread = Spread(np.zeros(9), np.ones(9), np.full(9, 2.0))
+    one, other = (counter_draws(seed, range(200), spread, 2)[1] for seed in (7, (7 + 4 * step) % 2**64))
+    assert not set(one.ravel()) & set(other.ravel())

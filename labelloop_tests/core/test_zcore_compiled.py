@@ -80,6 +80,16 @@ def test_kernels_give_the_sums_of_numpy_in_larger_pools(images, name):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("name", ["gaussian", "coarse"])
+def test_kernels_give_the_sums_of_numpy_where_they_ask_ahead_for_what_the_cache_does_not_hold(name):
+    from labelloop.core.zcore_kernels_search import _CACHED  # numba takes long to load
+
+    rows = unit_rows(_CACHED + 7, 3)
+    rows = np.round(rows * 512).astype(np.float32) / 512 if name == "coarse" else rows
+    expected, found, _ = both(rows, Redundancy(1000, 4), size=2, draws=12)
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 8])
 @pytest.mark.parametrize("stream", ["counter", "numpy"])
 @pytest.mark.parametrize(
