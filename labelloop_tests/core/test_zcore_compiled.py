@@ -11,6 +11,7 @@ from labelloop.core.zcore import zcore_scores
 from labelloop.core.zcore_compiled import CompiledPool, pays
 from labelloop.core.zcore_draws import Spread, by_tile, counter_draws
 from labelloop.core.zcore_index import PoolIndex
+from labelloop.core.zcore_kernels_search import _CACHED
 from labelloop.core.zcore_rules import ONE, Redundancy, score_draws
 from labelloop_tests.core.builders import unit_rows
 from labelloop_tests.core.test_zcore import DATA, RULES, clustered
@@ -82,8 +83,6 @@ def test_kernels_give_the_sums_of_numpy_in_larger_pools(images, name):
 
 @pytest.mark.parametrize("name", ["gaussian", "coarse"])
 def test_kernels_give_the_sums_of_numpy_where_they_ask_ahead_for_what_the_cache_does_not_hold(name):
-    from labelloop.core.zcore_kernels_search import _CACHED  # numba takes long to load
-
     rows = unit_rows(_CACHED + 7, 3)
     rows = np.round(rows * 512).astype(np.float32) / 512 if name == "coarse" else rows
     expected, found, _ = both(rows, Redundancy(1000, 4), size=2, draws=12)

@@ -102,8 +102,9 @@ def test_what_belongs_to_another_computation_is_not_added(wrong):
     np.testing.assert_array_equal(found, zcore_scores(ROWS, **SETTINGS))
 
 
-def test_another_number_of_draws_is_another_order():
-    kept = killed_at(350)
+@pytest.mark.parametrize("done", [350, 650])
+def test_another_number_of_draws_is_another_order(done):
+    kept = killed_at(done)
     found = zcore_scores(ROWS, **(SETTINGS | {"n_sample": 690}), execution=Execution(kept=kept))
     np.testing.assert_array_equal(found, zcore_scores(ROWS, **(SETTINGS | {"n_sample": 690})))
 
@@ -182,7 +183,7 @@ def test_a_cluster_holds_the_pool_in_its_own_memory():
 
 @pytest.mark.parametrize(
     ("kept", "free", "tile"),
-    [(112, 120, 112), (120, 112, 120), (512, 112, 112), (112, 0, 112), (0, 112, 112), (0, 0, 0)],
+    [(112, 120, 112), (120, 112, 120), (512, 112, 112), (112, 0, 112), (168, 112, 168), (0, 112, 112), (0, 0, 0)],
 )
 def test_a_run_goes_on_with_the_tile_it_began_with_unless_memory_is_much_less(monkeypatch, kept, free, tile):
     monkeypatch.setattr(Execution, "fitting", lambda self, pool: free)
