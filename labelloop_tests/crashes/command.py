@@ -1,4 +1,4 @@
-"""`dagster …` in a process of its own that dies, or kills a server, at an exact point.
+"""`dagster …` or `labelloop …` in a process of its own, that may die, or kill a server, at an exact point.
 
 The processes are forked off one that has imported everything and done nothing, so that each begins within a moment.
 """
@@ -16,14 +16,19 @@ from labelloop.cli.main import main as labelloop
 from labelloop_tests.crashes.dump import dump
 from labelloop_tests.crashes.strike import Kill, arm
 
-IMPORTED = ["labelloop.definitions", "labelloop_tests.crashes.command", "ultralytics", "cvat_sdk.core.client"]
+# Most of what FiftyOne imports; itself it cannot be, because it takes the address of its database as it is imported.
+OF_FIFTYONE = ["eta.core.video", "mongoengine", "motor.motor_asyncio", "plotly.graph_objects", "pydash", "py7zr",
+               "scipy.interpolate", "skimage", "sklearn.cluster", "sklearn.manifold", "strawberry.schema"]  # fmt: skip
+IMPORTED = [
+    "labelloop.definitions", "labelloop_tests.crashes.command", "ultralytics", "cvat_sdk.core.client", *OF_FIFTYONE,
+]  # fmt: skip
 PROGRAMS = {"dagster": dagster, "labelloop": labelloop}
 
 
 def start(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str], said: Path, kills: Sequence[Kill] = ()
 ) -> "multiprocessing.process.BaseProcess":
-    """Start a program with arguments; what it says goes to a file, what it made of FiftyOne to that named in DUMP."""
+    """Start a program with arguments; what it says goes to a file, what it made of FiftyOne to that of DUMP, if any."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(IMPORTED)
     process = context.Process(target=_run, args=(list(arguments), folder, dict(environment), said, tuple(kills)))
@@ -39,7 +44,7 @@ def _run(arguments: list[str], folder: Path, environment: dict[str, str], said: 
     try:
         PROGRAMS[arguments[0]]()
     except SystemExit as end:
-        if not end.code:
+        if not end.code and "DUMP" in environment:
             Path(environment["DUMP"]).write_text(json.dumps(dump(folder)))
         raise
 
