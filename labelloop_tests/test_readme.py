@@ -14,6 +14,7 @@ from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.ledger import Ledger
 from labelloop.core.vocabulary import Source
 from labelloop.settings.yaml_file import CONFIG_NAME
+from labelloop_tests.crashes.command import start
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 DATA = os.environ.get("LABELLOOP_TEST_DATA", "")
@@ -22,12 +23,26 @@ TURN = [
 ]
 
 
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("FIFTYONE", "DAGSTER"))}
+
+
 def run(line: str, folder: Path) -> None:
     command = shlex.split(line, comments=True)
     command[0] = str(Path(sys.executable).with_name(command[0]))
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("FIFTYONE", "DAGSTER"))}
-    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=900)
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=900
+    )
     assert done.returncode == 0, f"{line}\n{done.stderr[-3000:]}"
+
+
+def run_forked(line: str, folder: Path) -> None:
+    """The same in a process that need not import everything first."""
+    said = folder / "said.log"
+    said.write_bytes(b"")
+    process = start(shlex.split(line, comments=True), folder, environment(), said)
+    process.join(900)
+    assert process.exitcode == 0, f"{line}\n{said.read_text(errors='replace')[-3000:]}"
 
 
 def ledger(folder: Path) -> Ledger:
@@ -54,15 +69,15 @@ def test_the_same_lines_turn_real_photographs_in_replay(tmp_path: Path) -> None:
     if not (Path(DATA) / "bccd" / "annotations").is_dir():
         pytest.skip("LABELLOOP_TEST_DATA has no bccd/annotations")
     init, *rest = TURN
-    run(f"{init.split('#')[0]} --from {Path(DATA) / 'bccd'} --weights labelloop:digits", tmp_path)
+    run_forked(f"{init.split('#')[0]} --from {Path(DATA) / 'bccd'} --weights labelloop:digits", tmp_path)
     config = tmp_path / CONFIG_NAME
     settings = yaml.safe_load(config.read_text())
     settings["train"] |= {"imgsz": 96, "epochs_first": 2}
     config.write_text(yaml.safe_dump(settings))
     for line in rest:
-        run(line, tmp_path)
+        run_forked(line, tmp_path)
     found = ledger(tmp_path)
     assert len(found.samples()) == 364
     assert found.splits()["split"].value_counts().to_dict()["val"] == 87
     assert len(found.manifest("v1")) > 0
-    run("labelloop down", tmp_path)
+    run_forked("labelloop down", tmp_path)
