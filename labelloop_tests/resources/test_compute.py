@@ -9,11 +9,8 @@ import pytest
 from labelloop.core import zcore_run
 from labelloop.core.zcore import zcore_scores
 from labelloop.resources.compute import ComputeResource
-from labelloop.resources.project import Project
-from labelloop.settings.compute import ComputeSettings
-from labelloop.settings.model import Settings
-from labelloop.settings.yaml_file import render
 from labelloop_tests.core.builders import unit_rows
+from labelloop_tests.projects import make_project
 
 ROWS = unit_rows(200, 6)
 SETTINGS = {"n_sample": 400, "redund_nn": 10}
@@ -22,14 +19,7 @@ SETTINGS = {"n_sample": 400, "redund_nn": 10}
 @pytest.fixture
 def make(tmp_path, monkeypatch):
     monkeypatch.setattr(zcore_run, "_BLOCK", 100)
-
-    def project(**compute):
-        config = tmp_path / "labelloop.yaml"
-        config.write_text(render(Settings(compute=ComputeSettings(**compute))), encoding="utf-8")
-        (tmp_path / ".labelloop").mkdir(exist_ok=True)
-        return Project(config)
-
-    return project
+    return lambda **compute: make_project(tmp_path, compute=compute)
 
 
 def scored(now, key, told, *, die_at=1000):

@@ -14,10 +14,8 @@ from labelloop.resources.embedded import (
     require_current_scores,
     require_same_version,
 )
-from labelloop.resources.project import Project
-from labelloop.settings.model import EmbeddingSettings, Settings
-from labelloop.settings.yaml_file import render
 from labelloop_tests.adapters.embedding.networks import Pooled, script
+from labelloop_tests.projects import make_project
 
 IDS = ["a", "b"]
 COMMAND = "dagster job execute -m labelloop.definitions -j prepare_pool"
@@ -25,13 +23,7 @@ COMMAND = "dagster job execute -m labelloop.definitions -j prepare_pool"
 
 @pytest.fixture
 def make(tmp_path):
-    def project(**embeddings):
-        config = tmp_path / "labelloop.yaml"
-        config.write_text(render(Settings(embeddings=EmbeddingSettings(**embeddings))), encoding="utf-8")
-        (tmp_path / ".labelloop").mkdir(exist_ok=True)
-        return Project(config)
-
-    return project
+    return lambda **embeddings: make_project(tmp_path, embeddings=embeddings)
 
 
 def embed(now, version="1", ids=IDS):

@@ -13,10 +13,8 @@ from labelloop.resources.near_duplicates import (
     keep_near_duplicates,
     stored_groups,
 )
-from labelloop.resources.project import Project
-from labelloop.settings.model import NearDuplicateSettings, Settings
-from labelloop.settings.yaml_file import render
 from labelloop_tests.core.builders import unit_rows
+from labelloop_tests.projects import make_project
 
 COUNT = 300
 IDS = [f"s{number:03d}" for number in range(COUNT)]
@@ -27,10 +25,7 @@ def make(tmp_path):
     """A project with embeddings of which every tenth nearly repeats the one before; every fifth image is in val."""
 
     def project(**settings):
-        config = tmp_path / "labelloop.yaml"
-        config.write_text(render(Settings(near_duplicates=NearDuplicateSettings(**settings))), encoding="utf-8")
-        (tmp_path / ".labelloop").mkdir(exist_ok=True)
-        now = Project(config)
+        now = make_project(tmp_path, near_duplicates=settings)
         vectors = unit_rows(COUNT, 12)
         vectors[10::10] = vectors[9:-1:10] + 0.02 * unit_rows(29, 12, seed=5)
         wanted = now.settings.embeddings
