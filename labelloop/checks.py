@@ -7,13 +7,12 @@ from dataclasses import asdict
 import dagster as dg
 import pandas as pd
 
-from labelloop.adapters.fiftyone.evaluation import append_info
 from labelloop.core.quality import Agreement
 from labelloop.core.verdict import FINDINGS, Finding, Limits, judge
 from labelloop.core.vocabulary import HELD_OUT, iteration_number
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.golden import GOLDEN_HISTORY, blind_agreement, blind_entry
+from labelloop.resources.golden import blind_agreement, show_golden_history
 from labelloop.resources.lesson import Lesson, lesson, measure
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.replay_result import verdict_for
@@ -61,7 +60,7 @@ def batch_labels(
     )
     if golden is not None:
         with dataset.writing(now, context.log.info) as loop:
-            append_info(loop, GOLDEN_HISTORY, blind_entry(iteration, golden))
+            show_golden_history(now, loop)
     yield from map(_result, findings)
 
 

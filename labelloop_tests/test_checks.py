@@ -126,7 +126,8 @@ def test_hidden_golden_images_are_compared_with_their_first_labels_and_the_histo
         found = judged(now, "v0")["golden_images_agree"]
         assert (found.passed, found.metadata["figure"].value) == (False, 0.75)
     loop.dataset.reload()
-    [entry] = loop.dataset.info["golden_qa_history"]
+    first, entry = loop.dataset.info["golden_qa_history"]
+    assert first["kind"] == "baseline"
     assert (entry["kind"], entry["iteration"], entry["images"], entry["same_class"]) == ("blind", "v0", 1, 3)
     assert now.ledger.read("verdicts", "v0")["passed"] is True
 

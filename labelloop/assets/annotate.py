@@ -2,25 +2,23 @@
 
 import dagster as dg
 
-from labelloop.adapters.fiftyone.evaluation import append_info
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.annotation import content_hash
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.quality import class_table
 from labelloop.core.task_table import task_table
-from labelloop.core.vocabulary import HELD_OUT, SPLIT_VIEWS, Split, batch_view
+from labelloop.core.vocabulary import SPLIT_VIEWS, Split, batch_view
 from labelloop.partitions import ITERATIONS
 from labelloop.resources import prefilled
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.golden import GOLDEN_HISTORY, baseline
+from labelloop.resources.golden import show_golden_history
 from labelloop.resources.holdout import extend_holdout_batch
-from labelloop.resources.links import links, show_ways_back
+from labelloop.resources.layers import show_again
+from labelloop.resources.links import links
 from labelloop.resources.outgoing import told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
-from labelloop.resources.relabelled import show_relabels
 from labelloop.resources.sheets import sheet
-from labelloop.resources.shown import show_version
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, linked_table, table
 from labelloop.resources.taken import save_taken
@@ -62,15 +60,13 @@ def annotated_holdout(
 ) -> dg.MaterializeResult:
     """What people drew on val and golden: the yardstick of every model and of later annotators.
 
-    The labels of golden are its baseline; each later comparison is appended to `dataset.info["golden_qa_history"]`.
+    The labels of golden are its baseline; `dataset.info["golden_qa_history"]` has it and each later comparison.
     """
     now = project.current
     version = _take(context, now, cvat, HOLDOUT)
     with dataset.writing(now, context.log.info) as loop:
-        show_version(now, loop, HOLDOUT, version, version.reviewed)
-        append_info(loop, GOLDEN_HISTORY, baseline(now))
-        show_relabels(now, loop)
-        show_ways_back(now, loop, HOLDOUT)
+        show_again(now, loop, HOLDOUT)
+        show_golden_history(now, loop)
     return _result(now, HOLDOUT, version, SPLIT_VIEWS[Split.VAL])
 
 
@@ -92,11 +88,8 @@ def annotated_batch(
     iteration = context.partition_key
     now = project.current
     version = _take(context, now, cvat, iteration)
-    golden = set(now.ledger.in_split(*HELD_OUT))
-    own = [sample_id for sample_id in version.reviewed if sample_id not in golden]
     with dataset.writing(now, context.log.info) as loop:
-        show_version(now, loop, iteration, version, own)
-        show_relabels(now, loop)
+        show_again(now, loop, iteration)
     return _result(now, iteration, version, batch_view(iteration))
 
 

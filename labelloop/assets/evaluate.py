@@ -4,20 +4,21 @@ import time
 
 import dagster as dg
 
-from labelloop.adapters.fiftyone.evaluation import show_evaluation, show_failures, show_predictions
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.adapters.report.charts import learning_curve_image
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import MissingStateError
 from labelloop.core.failures import failed, image_errors
 from labelloop.core.summary import Turn
-from labelloop.core.vocabulary import eval_key, failures_view, iteration_number
+from labelloop.core.vocabulary import failures_view, iteration_number
 from labelloop.partitions import ITERATIONS
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
+from labelloop.resources.evaluated import show_report
 from labelloop.resources.history import turns
 from labelloop.resources.lesson import Lesson, measure, yardstick
 from labelloop.resources.links import app_link
+from labelloop.resources.patches import show_patches_if_any
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import OWNERS, stage
@@ -57,12 +58,8 @@ def eval_report(
     report = _report(now, iteration, model, val, metrics.figures() | {"errors": errors.to_dict("records")}, seconds)
     now.ledger.write("reports", iteration, report)
     with dataset.writing(now, context.log.info) as loop:
-        show_predictions(loop, iteration, predictions, now.ledger.samples(), truth.reviewed)
-        show_evaluation(loop, iteration, truth.reviewed, settings.iou)
-        show_failures(loop, iteration, {"fn": high_fn, "fp": high_fp})
-        loop.write_info(
-            eval_key(iteration), {key: report[key] for key in ("map50", "map50_95", "labels_used", "model", "classes")}
-        )
+        show_report(now, loop, iteration)
+        show_patches_if_any(now, loop)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(content_hash([report["model"], report["map50"], report["errors"]])),
         metadata={

@@ -12,11 +12,11 @@ from labelloop.core.vocabulary import PullMode
 from labelloop.resources.classes import freeze_schema
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.layers import show_again
 from labelloop.resources.name_fields import show_fields_of_names
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.pulled_images import note_versions, samples_of_tasks
-from labelloop.resources.relabelled import show_relabels
-from labelloop.resources.shown import PULLED, note_source_shown, show_source, shown_of_source
+from labelloop.resources.shown import PULLED, note_source_shown, shown_of_source
 from labelloop.resources.source_pull import Pulled, conclude, is_pulled, keep_contents, read_tasks
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import linked_table, table
@@ -67,8 +67,7 @@ def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResou
     with dataset.writing(now, context.log.info) as loop:
         loop.add_samples(samples, paths)
         show_fields_of_names(now, loop)
-        show_source(now, loop)
-        show_relabels(now, loop)
+        show_again(now, loop, SOURCE)
         note_source_shown(now, loop)
 
 

@@ -15,7 +15,9 @@ from labelloop.resources import final, outgoing
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
+from labelloop.resources.evaluated import draw_newest
 from labelloop.resources.labelled import Labelled, labelled_test
+from labelloop.resources.layers import show_again
 from labelloop.resources.links import links
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
@@ -60,7 +62,8 @@ def final_report(
         result = _evaluate(context, now, detector, iteration, model, truth)
     final.record(now, result)
     with dataset.writing(now, context.log.info) as loop:
-        final.show_final(now, loop, iteration)
+        show_again(now, loop, TEST)
+        draw_newest(now, loop)
     final.looked(now, context.run.run_id, context.run.tags, result, evaluated=evaluated)
     yield _told(now, result, truth)
 

@@ -49,7 +49,7 @@ def zcore_scores(
         result = pd.DataFrame({"sample_id": [ids[row] for row in rows], "zcore": scores, "embeddings": made_from})
         now.ledger.save_zcore(result)
     with dataset.writing(now, context.log.info) as loop:
-        loop.set_values(Field.ZCORE, dict(zip(result["sample_id"], scores.tolist(), strict=True)))
+        loop.set_exactly(Field.ZCORE, dict(zip(result["sample_id"], scores.tolist(), strict=True)))
     best = result.sort_values(["zcore", "sample_id"], ascending=[False, True])
     return dg.MaterializeResult(
         data_version=dg.DataVersion(content_hash(result.to_dict("list"))),

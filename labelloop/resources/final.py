@@ -1,18 +1,20 @@
 """The final report on test in plain files: results by iteration, and the history of who looked."""
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
+from labelloop.adapters.fiftyone.annotation import show_taken
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.fiftyone.evaluation import show_evaluation, show_predictions
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import TEST, Split, eval_key, final_name, iteration_number
+from labelloop.resources import app
 from labelloop.resources.labelled import Labelled, labelled_test
 from labelloop.resources.project import Project
 
@@ -147,13 +149,26 @@ def history(now: Project) -> pd.DataFrame:
     return pd.DataFrame(_looks(now)[::-1], columns=list(Look.__dataclass_fields__))
 
 
-def show_final(now: Project, loop: LoopDataset, iteration: str) -> None:
-    """The labels of test, the predictions of a model on it, and how they match, in the data set."""
-    truth, samples = labelled_test(now), now.ledger.samples()
+def truth_images(now: Project) -> set[str]:
+    """Images of test whose labels are shown: none before somebody was told a result."""
+    return set(labelled_test(now).reviewed) if reported(now) else set()
+
+
+def show_truth(now: Project, loop: LoopDataset, only: Collection[str] | None = None) -> None:
+    """The labels of test, or of some of its images; those that were drawn in the App are there."""
+    truth = labelled_test(now)
+    if app.is_in_app(now, TEST):
+        show_taken(loop, TEST, truth.reviewed)
+    else:
+        loop.show_labels(TEST, truth.boxes, now.ledger.samples(), truth.reviewed, only)
+
+
+def show_result(now: Project, loop: LoopDataset, iteration: str) -> None:
+    """What a model predicted on test, and how it matches the labels that are shown."""
     name, result = final_name(iteration), newest(now, iteration)
-    loop.show_labels(TEST, truth.boxes, samples, truth.reviewed)
-    show_predictions(loop, name, predictions_of(now, result), samples, truth.reviewed)
-    show_evaluation(loop, name, truth.reviewed, now.settings.evaluate.iou)
+    reviewed = labelled_test(now).reviewed
+    show_predictions(loop, name, predictions_of(now, result), now.ledger.samples(), reviewed)
+    show_evaluation(loop, name, reviewed, now.settings.evaluate.iou)
     loop.write_info(eval_key(name), {key: result[key] for key in ("map50", "map50_95", "model", "labels")})
 
 

@@ -19,7 +19,7 @@ from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import GOLDEN_HISTORY, baseline
 from labelloop.resources.project import Project
-from labelloop.resources.shown import show_again
+from labelloop.resources.shown import show_edited
 from labelloop.resources.taken import save_taken
 
 Say = Callable[[str], None]
@@ -118,7 +118,7 @@ def carry_out(
 def _show(now: Project, loop: LoopDataset, batch: str, edits: Edits) -> None:
     version = now.ledger.label_version(batch)
     there = set(loop.known_ids()) & set(version.reviewed)
-    show_again(now, loop, batch, version, sorted(there & set(edits.state)))
+    show_edited(now, loop, batch, version, sorted(there & set(edits.state)))
     if batch == HOLDOUT:
         append_info(loop, GOLDEN_HISTORY, baseline(now))
 

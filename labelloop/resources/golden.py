@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.files.ledger import HOLDOUT
 from labelloop.core.looked import common_version
 from labelloop.core.quality import Agreement, agreement
@@ -40,6 +41,11 @@ def blind_agreement(now: Project, iteration: str) -> Agreement | None:
     return agreement(one, two, both) if both else None
 
 
-def blind_entry(iteration: str, found: Agreement) -> dict[str, Any]:
-    """The entry of the history for a comparison."""
-    return {"kind": "blind", "iteration": iteration, **asdict(found)}
+def show_golden_history(now: Project, loop: LoopDataset) -> None:
+    """What people said of golden images first, and how what they said later compares, as today's labels have it."""
+    first = [baseline(now)] if now.ledger.has_labels(HOLDOUT) else []
+    judged = [it for it in now.ledger.iterations() if now.ledger.read_or_none("verdicts", it) is not None]
+    later = [(it, found) for it in judged if (found := blind_agreement(now, it)) is not None]
+    entries = [*first, *({"kind": "blind", "iteration": it, **asdict(found)} for it, found in later)]
+    if entries:
+        loop.write_info(GOLDEN_HISTORY, entries)

@@ -1,5 +1,7 @@
 """Ways between the places where people work: Dagster's pages of assets, the App's saved views, CVAT's tasks."""
 
+from collections.abc import Collection
+
 import dagster as dg
 
 from labelloop.adapters.app_server import app_url
@@ -35,8 +37,8 @@ def page_of(now: Project, batch: str) -> str:
     return asset_url(now.home, "holdout_batch") if batch == HOLDOUT else asset_url(now.home, "batch", batch)
 
 
-def show_ways_back(now: Project, loop: LoopDataset, batch: str) -> None:
-    """Let each sample of a batch say in the App which CVAT task and which asset of Dagster it belongs to.
+def show_ways_back(now: Project, loop: LoopDataset, batch: str, only: Collection[str] | None = None) -> None:
+    """Let each sample of a batch, or some, say in the App which CVAT task and which asset of Dagster it belongs to.
 
     A golden image that is hidden in a batch goes on saying where it is at home.
     """
@@ -46,5 +48,7 @@ def show_ways_back(now: Project, loop: LoopDataset, batch: str) -> None:
     manifest = now.ledger.manifest(batch)
     hidden = set(manifest.loc[manifest["source"] == Source.GOLDEN, "sample_id"]) if batch != HOLDOUT else set()
     task_of = {sample_id: task["url"] for task in sent["tasks"] for sample_id in task["frames"].values()}
-    own = {sample_id: url for sample_id, url in task_of.items() if sample_id not in hidden}
-    loop.show_ways_back(own, page_of(now, batch))
+    shown = (task_of.keys() if only is None else task_of.keys() & set(only)) - hidden
+    loop.show_ways_back(
+        {sample_id: url for sample_id, url in task_of.items() if sample_id in shown}, page_of(now, batch)
+    )

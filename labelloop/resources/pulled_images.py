@@ -51,6 +51,11 @@ def samples_of_tasks(
     return {task.task_id: known[task.url] for task in tasks}
 
 
+def pulled_samples(now: Project) -> set[str]:
+    """Samples of all tasks that were ever pulled."""
+    return {sample_id for ids in _record(now)["samples"].values() for sample_id in ids}
+
+
 def note_versions(now: Project, tasks: Sequence[TaskContent], version: int) -> None:
     """Keep for each new task which classes its project had: what came later was not looked for there."""
     before = _record(now).get("schema_versions", {})

@@ -1,6 +1,6 @@
 """Labels that were taken, as the App shows them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from labelloop.adapters.fiftyone import annotation
@@ -13,30 +13,41 @@ from labelloop.core.drawn import RECTANGLE, TAG
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.provenance import provenance, with_provenance
 from labelloop.core.shape_labels import ShapeLabel, shape_labels
-from labelloop.core.vocabulary import HELD_OUT, ITERATION_PATTERN, Field, Tag
+from labelloop.core.vocabulary import HELD_OUT, ITERATION_PATTERN, Field, annotated_tag
 from labelloop.resources.app import is_in_app
 from labelloop.resources.project import Project
 
 PULLED = "cvat_pull"  # key in `dataset.info`
 
 
-def show_version(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:
-    """What people drew on some images of a batch.
+def shown_of(now: Project, batch: str) -> list[str]:
+    """Images whose labels a batch shows; a golden image that is hidden in it goes on showing its first ones."""
+    reviewed, held_out = now.ledger.label_version(batch).reviewed, _held_out(now, batch)
+    return [sample_id for sample_id in reviewed if sample_id not in held_out]
+
+
+def show_version(now: Project, loop: LoopDataset, batch: str, only: Collection[str] | None = None) -> None:
+    """What people drew on the images of a batch, or on some of them, over whatever was shown there.
 
     Where they drew in the App it is there, set aside boxes included; written over, it would be other labels than
     those that were taken.
     """
+    own = shown_of(now, batch)
     if is_in_app(now, batch):
-        annotation.show_taken(loop, batch, sample_ids)
+        annotation.show_taken(loop, batch, own)
+        return
+    version, held_out = now.ledger.label_version(batch), _held_out(now, batch)
+    sample_ids = [each for each in own if only is None or each in only]
+    removed = [each for each in version.removed if each not in held_out and (only is None or each in only)]
+    if not sample_ids and not removed:
+        loop.replace_tag(annotated_tag(batch), own)
         return
     taken = now.ledger.contents(batch)
     origin = provenance(*taken)
-    shown, removed = set(sample_ids), _removed(now, batch, version)
-    boxes = with_provenance(version.boxes, origin)
-    loop.show_labels(batch, boxes, now.ledger.samples(), sample_ids)
+    loop.show_labels(batch, with_provenance(version.boxes, origin), now.ledger.samples(), own, only)
     show_shapes(loop, shapes_besides(now, version, taken), sample_ids)
-    show_origin(loop, origin[origin["sample_id"].isin(shown.union(removed))])
-    show_removed(loop, removed, list(sample_ids))
+    show_origin(loop, origin[origin["sample_id"].isin({*sample_ids, *removed})])
+    show_removed(loop, removed, sample_ids)
     _show_tags(now, loop, batch, version, sample_ids)
 
 
@@ -74,7 +85,7 @@ def shapes_besides(
     ]
 
 
-def show_again(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:
+def show_edited(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:
     """Labels of a batch from CVAT on images that show it already: what they are tagged and counted as stays."""
     taken = now.ledger.contents(batch)
     origin = provenance(*taken)
@@ -82,13 +93,6 @@ def show_again(now: Project, loop: LoopDataset, batch: str, version: LabelVersio
     show_shapes(loop, shapes_besides(now, version, taken), sample_ids)
     show_origin(loop, origin[origin["sample_id"].isin(set(sample_ids))])
     _show_tags(now, loop, batch, version, sample_ids)
-
-
-def show_source(now: Project, loop: LoopDataset) -> None:
-    """What was pulled from people's own project."""
-    version = now.ledger.label_version(SOURCE)
-    show_version(now, loop, SOURCE, version, version.reviewed)
-    loop.replace_tag(Tag.SOURCE_ANNOTATED, version.reviewed)
 
 
 def note_source_shown(now: Project, loop: LoopDataset) -> None:
@@ -101,7 +105,6 @@ def shown_of_source(now: Project) -> str:
     return content_hash([now.ledger.revision(SOURCE), now.settings.annotation.name_fields])
 
 
-def _removed(now: Project, batch: str, version: LabelVersion) -> list[str]:
-    """Images whose frame was deleted; a golden one that is hidden in a batch has its frame in the hold-out."""
-    held_out = now.ledger.in_split(*HELD_OUT) if ITERATION_PATTERN.fullmatch(batch) else []
-    return [sample_id for sample_id in version.removed if sample_id not in set(held_out)]
+def _held_out(now: Project, batch: str) -> set[str]:
+    """Images that a batch shows nothing of: a golden one that is hidden in it has its frame in the hold-out."""
+    return set(now.ledger.in_split(*HELD_OUT)) if ITERATION_PATTERN.fullmatch(batch) else set()

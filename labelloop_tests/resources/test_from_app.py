@@ -369,7 +369,7 @@ def test_edits_are_kept_when_cvat_goes_away_and_the_same_command_goes_on(shown, 
     assert shown.repush() == [NOTHING]
 
 
-@pytest.mark.parametrize("step", ["save_taken", "show_again"])
+@pytest.mark.parametrize("step", ["save_taken", "show_edited"])
 def test_a_kill_before_the_labels_here_are_those_of_cvat_is_mended_by_the_same_command(shown, monkeypatch, step):
     shown.edit(edit_of_every_type)
     seen = shown.seen()

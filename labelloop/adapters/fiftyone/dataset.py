@@ -1,6 +1,6 @@
 """The loop's FiftyOne data set: written in bulk, keyed by labelloop's own sample ids."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from labelloop.adapters.files.home import Home
 from labelloop.core.vocabulary import (
     IMG_VIZ,
     MAP_WORKSPACE,
+    SHAPE_FIELDS,
     SPLIT_VIEWS,
     AnnotationStatus,
     Field,
+    Provenance,
     Source,
     Split,
     Tag,
@@ -78,7 +80,7 @@ class LoopDataset:
         return self.dataset.match({Field.SAMPLE_ID: {"$in": sorted(sample_ids)}})
 
     def add_samples(self, samples: pd.DataFrame, paths: Mapping[str, str]) -> int:
-        """Add the samples that are not there yet; returns how many.
+        """Add the samples that are not there yet, follow those whose image lies elsewhere; returns how many are new.
 
         Args:
             samples: sample_id, width, height.
@@ -86,7 +88,10 @@ class LoopDataset:
         """
         import fiftyone as fo
 
-        known = set(self.known_ids())
+        known = dict(zip(*self.dataset.values([Field.SAMPLE_ID, "filepath"]), strict=True))
+        moved = {name: paths[name] for name in known.keys() & paths.keys() if known[name] != paths[name]}
+        if moved:
+            self.set_values("filepath", moved)
         new = [
             fo.Sample(
                 filepath=paths[row.sample_id],
@@ -108,9 +113,15 @@ class LoopDataset:
         view = self.view_of(values)
         view.set_values(field, [values[sample_id] for sample_id in view.values(Field.SAMPLE_ID)])
 
+    def set_exactly(self, field: str, values: Mapping[str, Any]) -> None:
+        """Let exactly these samples have a value, by sample id."""
+        self._clear(field, values)
+        self.set_values(field, values)
+
     def set_boxes(self, field: str, boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> None:
-        """Replace a detections field of these samples; looked at and empty is stored as an empty list."""
+        """Let exactly these samples have a detections field; looked at and empty is stored as an empty list."""
         self._require_boxes(field)
+        self._clear(field, sample_ids)
         made = detections_by_sample(boxes, samples, sample_ids)
         write_fields(self.dataset, {sample_id: {str(field): each} for sample_id, each in made.items()})
 
@@ -194,8 +205,9 @@ class LoopDataset:
 
     def show_ways_back(self, tasks: Mapping[str, str], page: str) -> None:
         """Addresses that lead from a sample to the CVAT task it is in, and to the page of the asset that sent it."""
-        self.set_values(Field.CVAT_URL, tasks)
-        self.set_values(Field.DAGSTER_URL, dict.fromkeys(tasks, page))
+        if tasks:
+            self.set_values(Field.CVAT_URL, tasks)
+            self.set_values(Field.DAGSTER_URL, dict.fromkeys(tasks, page))
 
     def show_tags(self, tags: pd.DataFrame, reviewed: Sequence[str]) -> None:
         """Classes of whole images: sample_id, label; an image that has none gets an empty list."""
@@ -211,14 +223,33 @@ class LoopDataset:
         if made:
             self.set_values(Field.HUMAN_TAGS, made)
 
-    def show_labels(self, batch: str, boxes: pd.DataFrame, samples: pd.DataFrame, reviewed: Sequence[str]) -> None:
-        """What people drew on a batch, also where they drew nothing."""
+    def show_labels(
+        self, batch: str, boxes: pd.DataFrame, samples: pd.DataFrame, reviewed: Sequence[str],
+        only: Collection[str] | None = None,
+    ) -> None:  # fmt: skip
+        """What people drew on a batch, also where they drew nothing; with `only` on some of the images, tagged all."""
         field, done = str(Field.HUMAN_LABELS), {str(Field.STATUS): AnnotationStatus.ANNOTATED.value}
         self._require_boxes(field)
-        made = detections_by_sample(boxes, samples, reviewed)
+        written = [sample_id for sample_id in reviewed if only is None or sample_id in only]
+        made = detections_by_sample(boxes, samples, written)
         write_fields(self.dataset, {sample_id: {field: each, **done} for sample_id, each in made.items()})
         self.replace_tag(annotated_tag(batch), reviewed)
-        self.view_of(reviewed).untag_samples(Tag.TO_ANNOTATE)
+        self.view_of(written).untag_samples(Tag.TO_ANNOTATE)
+
+    def forget_labels(self, sample_ids: Iterable[str]) -> None:
+        """Let samples be as nobody ever labelled or sent them; tags of batches stay."""
+        view = self.view_of(sample_ids)
+        view.untag_samples([Tag.TO_ANNOTATE, Tag.REMOVED])
+        drawn = (Field.HUMAN_LABELS, Field.HUMAN_TAGS, *SHAPE_FIELDS, Field.CVAT_URL, Field.DAGSTER_URL, *Provenance)
+        nothing = {str(field): None for field in drawn if self.dataset.has_field(str(field))}
+        state = {str(Field.STATUS): AnnotationStatus.UNLABELED.value}
+        write_fields(self.dataset, dict.fromkeys(sample_ids, nothing | state))
+
+    def _clear(self, field: str, kept: Iterable[str]) -> None:
+        """Take the value of a field from all samples but these."""
+        if self.dataset.has_field(field):
+            stale = self.dataset.exists(field).match({Field.SAMPLE_ID: {"$nin": sorted(kept)}})
+            stale.set_values(field, [None] * len(stale))
 
     def _require_boxes(self, field: str) -> None:
         import fiftyone as fo

@@ -17,7 +17,6 @@ def show_predictions(
 ) -> None:
     """Store the predictions of an iteration in a field of their own: a later one must not break an earlier eval."""
     loop.set_boxes(predictions_field(iteration), predictions, samples, sample_ids)
-    _show_only(loop, [Field.HUMAN_LABELS, predictions_field(iteration)])
 
 
 def show_evaluation(loop: LoopDataset, iteration: str, sample_ids: Sequence[str], iou: float) -> pd.DataFrame:
@@ -105,17 +104,14 @@ def show_failures(loop: LoopDataset, iteration: str, failures: Mapping[str, Sequ
     loop.save_view(failures_view(iteration), view, f"Images on which the model of {iteration} failed")
 
 
-def append_info(loop: LoopDataset, key: str, entry: Any) -> None:
-    """Append to a history in `dataset.info`; an entry that is already last is not repeated."""
-    loop.dataset.reload()
-    history = list(loop.dataset.info.get(key, []))
-    if not history or history[-1] != entry:
-        loop.write_info(key, [*history, entry])
-
-
-def _show_only(loop: LoopDataset, fields: Sequence[str]) -> None:
-    """Let the App open with these fields drawn: all iterations at once would be a heap of boxes."""
+def draw_first(loop: LoopDataset, iterations: Sequence[str]) -> None:
+    """Let the App open with labels and these predictions drawn: those of all iterations would be a heap of boxes."""
     import fiftyone.core.odm as foo
 
-    loop.dataset.app_config.active_fields = foo.ActiveFields(exclude=False, paths=[str(field) for field in fields])
-    loop.dataset.save()
+    active = loop.dataset.app_config.active_fields
+    before = list(active.paths or []) if active is not None and not active.exclude else []
+    own = [field for field in before if not field.startswith(predictions_field(""))] or [str(Field.HUMAN_LABELS)]
+    fields = [*own, *map(predictions_field, iterations)]
+    if fields != before:
+        loop.dataset.app_config.active_fields = foo.ActiveFields(exclude=False, paths=fields)
+        loop.dataset.save()

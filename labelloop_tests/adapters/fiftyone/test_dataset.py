@@ -188,6 +188,30 @@ def test_writing_everything_twice_is_writing_it_once(loop):
     assert content(loop) == once
 
 
+def test_a_sample_whose_image_lies_elsewhere_follows_it(loop):
+    add(loop)
+    elsewhere = {name: f"/images/{name}.jpg" for name in IDS} | {"s1": "/other/s1.jpg"}
+    assert loop.add_samples(samples(), elsewhere) == 0
+    assert by_sample(loop, "filepath")["s1"] == "/other/s1.jpg"
+
+
+def test_values_set_exactly_are_on_no_other_sample(loop):
+    add(loop)
+    loop.set_exactly(Field.ZCORE, {"s0": 0.5, "s1": 0.25})
+    loop.set_exactly(Field.ZCORE, {"s1": 0.75})
+    assert (by_sample(loop, Field.ZCORE)["s0"], by_sample(loop, Field.ZCORE)["s1"]) == (None, 0.75)
+
+
+def test_a_sample_of_which_nobody_says_anything_any_more_waits_for_nobody(loop):
+    add(loop)
+    loop.show_batch("v0", manifest(("s0",), ("s1",)))
+    loop.show_labels("v0", labels(("s0", "cat", 1, 1, 9, 9)), samples(), ["s0"])
+    loop.forget_labels(["s0", "s1"])
+    assert having(loop, Tag.TO_ANNOTATE) == []
+    assert by_sample(loop, Field.HUMAN_LABELS)["s0"] is None
+    assert {by_sample(loop, Field.STATUS)[name] for name in ("s0", "s1")} == {STATUS.UNLABELED}
+
+
 def test_a_saved_view_follows_the_data(loop):
     add(loop)
     loop.show_batch("v0", manifest(("s0",)))

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labelloop.adapters.fiftyone.evaluation import append_info, show_evaluation, show_failures, show_predictions
+from labelloop.adapters.fiftyone.evaluation import draw_first, show_evaluation, show_failures, show_predictions
 from labelloop.core.vocabulary import Field
 from labelloop_tests.core.builders import labels, predictions
 
@@ -137,9 +137,13 @@ def test_the_view_of_failures_exists_even_when_there_are_none_and_leaves_other_i
     assert in_view(labelled, "eval_v0_failures") == ["s0"]
 
 
-def test_a_history_grows_by_what_is_new_and_repeats_nothing(labelled):
-    first, second = {"iteration": "v0", "share": 0.5}, {"iteration": "v1", "share": 1.0}
-    for entry in (first, first, second, second):
-        append_info(labelled, "history", entry)
-    labelled.dataset.reload()
-    assert labelled.dataset.info["history"] == [first, second]
+def test_the_app_opens_with_the_newest_predictions_beside_what_it_drew_before(labelled):
+    draw_first(labelled, ["v0"])
+    draw_first(labelled, ["v1", "test_v1"])
+    assert labelled.dataset.app_config.active_fields.paths == ["human_labels", "predictions_v1", "predictions_test_v1"]
+
+
+def test_predictions_shown_again_are_on_no_other_image(labelled):
+    show_predictions(labelled, "v0", SECOND, SAMPLES, VAL)
+    show_predictions(labelled, "v0", SECOND, SAMPLES, VAL[1:])
+    assert labelled.dataset.exists("predictions_v0").values(Field.SAMPLE_ID) == VAL[1:]
