@@ -15,12 +15,15 @@ import pytest
 
 from labelloop.adapters import sandbox_server
 from labelloop.adapters.cvat import pull
+from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import complete_job, jobs_of_task, put_job_annotations, reopen_job
 from labelloop.adapters.cvat.transport import BoundedPool
 from labelloop.cli.repush import repush
+from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import ConfigError, CvatError, CvatLoginError, StuckError
 from labelloop.core.vocabulary import HOLDOUT
 from labelloop.resources import cvat as cvat_resource
+from labelloop.resources import source_pull
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import ProjectResource
@@ -478,3 +481,53 @@ def test_finished_and_changed_tasks_of_a_source_project_prepare_the_pool(waiting
     complete_job(world.cvat.server(world.now), job.job_id)
     (request,) = waiting.tick(cvat_project_updated)
     assert request.job_name == "prepare_pool"
+
+
+def test_a_task_that_was_reopened_and_completed_again_as_it_was_starts_no_run(waiting: Daemon) -> None:
+    world = waiting.world
+    world.configure(annotation={"pull_project": "Existing"})
+    server = world.cvat.server(world.now)
+    task = finished_task(world, sorted((world.folder / "scenes" / "images").glob("*.jpg"))[:2])
+    assert waiting.act(cvat_project_updated) == [("prepare_pool", None, True)]
+    (job,) = jobs_of_task(server, task)
+    reopen_job(server, job.job_id)
+    complete_job(server, job.job_id)
+    assert "1 finished tasks, all taken" in waiting.tick(cvat_project_updated)
+
+
+def test_with_pull_unfinished_each_revision_of_an_open_task_starts_one_run(waiting: Daemon, monkeypatch) -> None:
+    world = waiting.world
+    world.configure(annotation={"pull_project": "Existing"})
+    server = world.cvat.server(world.now)
+    task = finished_task(world, sorted((world.folder / "scenes" / "images").glob("*.jpg"))[:2])
+    (job,) = jobs_of_task(server, task)
+    shapes = [
+        {key: shape[key] for key in ("type", "frame", "label_id", "points")}
+        for shape in server.get(f"/api/jobs/{job.job_id}/annotations/", "reading")["shapes"]
+    ]
+    reopen_job(server, job.job_id)
+    assert "0 finished tasks" in waiting.tick(cvat_project_updated)
+    world.configure(annotation={"pull_project": "Existing", "pull_unfinished": True})
+    assert waiting.act(cvat_project_updated) == [("prepare_pool", None, True)]  # it was never taken
+    assert "1 tasks, all taken" in waiting.tick(cvat_project_updated)
+    put_job_annotations(server, job.job_id, shapes[:1])
+    (request,) = waiting.tick(cvat_project_updated)
+    assert waiting.tick(cvat_project_updated) == []  # the same run key, which Dagster runs once
+    assert world.start(request).success
+    put_job_annotations(server, job.job_id, shapes[:1])  # saved once more, as it is
+    read: list[int] = []
+    real = pull.content
+
+    def counted(server: CvatServer, task_id: int) -> TaskContent:
+        read.append(task_id)
+        return real(server, task_id)
+
+    monkeypatch.setattr(source_pull, "content", counted)
+    assert "1 tasks, all taken" in waiting.tick(cvat_project_updated)
+    assert "1 tasks, all taken" in waiting.tick(cvat_project_updated)
+    assert len(read) == 1  # the cursor knows it
+    complete_job(server, job.job_id)
+    assert waiting.act(cvat_project_updated) == [("prepare_pool", None, True)]  # the empty image counts now
+    reopen_job(server, job.job_id)
+    complete_job(server, job.job_id)
+    assert "1 tasks, all taken" in waiting.tick(cvat_project_updated)

@@ -137,19 +137,18 @@ def before_annotation(loop: Loop, runs: Runs) -> list[Decision]:
     return decisions
 
 
-def after_pull(project: str, finished: Mapping[str, str], taken: Mapping[str, str], runs: Runs) -> Decision:
-    """Whether to take finished tasks of people's own project in.
+def after_pull(project: str, tasks: str, news: Mapping[str, str], runs: Runs) -> Decision:
+    """Whether to take tasks of people's own project in.
 
     Args:
         project: Name of the project.
-        finished: When each finished task was changed last, by id.
-        taken: The same at the time it was taken.
+        tasks: How many were looked at, in words.
+        news: What is new about those that are new or changed, by id.
         runs: What was tried.
     """
-    news = {task: updated for task, updated in finished.items() if taken.get(task) != updated}
     if not news and not broken(JobName.PREPARE_POOL, POOL, runs):
-        return wait(f"project '{project}': {len(finished)} finished tasks, all taken as they are")
-    why = f"project '{project}': {len(news)} of {len(finished)} finished tasks are new or changed"
+        return wait(f"project '{project}': {tasks}, all taken as they are")
+    why = f"project '{project}': {len(news)} of {tasks} are new or changed"
     return request(JobName.PREPARE_POOL, POOL, content_hash(news), why, runs)
 
 

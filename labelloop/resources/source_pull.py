@@ -13,7 +13,7 @@ from labelloop.adapters.files.backup import back_up
 from labelloop.adapters.files.ledger import SOURCE
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import LabelError
-from labelloop.core.pulling import to_read
+from labelloop.core.pulling import looked_at, to_read
 from labelloop.core.subsets import allowed, subset_key
 from labelloop.core.vocabulary import PullMode
 from labelloop.resources.project import Project
@@ -21,7 +21,10 @@ from labelloop.resources.project import Project
 READ_AT_ONCE = 4
 NOTHING: dict[str, Any] = {"updated": {}}
 
+UNFINISHED = "unfinished"
+
 Log = Callable[[str], None]
+Read = Callable[[str, str, Callable[[], str]], str]  # key, date, and how to read the revision of that date
 
 
 @dataclass(frozen=True)
@@ -65,18 +68,29 @@ def offered(now: Project, server: CvatServer, project_id: int) -> list[TaskSumma
     ]
 
 
-def finished_and_taken(now: Project, server: CvatServer, project: ProjectRef) -> tuple[dict[str, str], dict[str, str]]:
-    """When each finished task was changed last, and the same at the time it was taken.
+def news_of(now: Project, server: CvatServer, project: ProjectRef, read: Read) -> tuple[dict[str, str], int]:
+    """Tasks that are to be taken, each with what is new about it, and how many there are to look at.
 
-    Tasks that would not be read again count as taken as they are. What is not finished calls for no run.
+    A task is news when it was never taken, or when what counts of its content is not what was taken; its date only
+    says where to look. One that would not be read again, or that was reopened and is the same, calls for no run.
     """
-    mode, taken = now.settings.annotation.mode, _record(now, project.url)["updated"]
+    mode = now.settings.annotation.mode
     if mode == PullMode.SKIP_IF_EXIST and is_pulled(now):
-        return {}, taken
-    finished = {str(task.task_id): task.updated for task in offered(now, server, project.id) if task.completed}
-    if mode == PullMode.SKIP_EXISTING:
-        finished = {task: taken.get(task, updated) for task, updated in finished.items()}
-    return finished, taken
+        return {}, 0
+    tasks, taken = offered(now, server, project.id), _record(now, project.url)["updated"]
+    moved = [task for task in tasks if taken.get(str(task.task_id)) != task.updated]
+    # Of a task at which people are, any date is as good as the next; a finished one was finished anew.
+    found = {str(task.task_id): task.updated if task.completed else UNFINISHED for task in moved}
+    for task in moved:
+        if str(task.task_id) in taken:
+            found[str(task.task_id)] = "" if mode == PullMode.SKIP_EXISTING else _change(now, server, task, read)
+    return {task: what for task, what in found.items() if what}, len(tasks)
+
+
+def _change(now: Project, server: CvatServer, task: TaskSummary, read: Read) -> str:
+    """Revision of what counts of a task that was taken; empty where that is what was taken, or cannot be read now."""
+    there = read(f"pull {task.url}", task.updated, lambda: looked_at(content(server, task.task_id)).revision)
+    return "" if there == looked_at(_stored(now, str(task.task_id))).revision else there
 
 
 def read_tasks(now: Project, server: CvatServer, project: ProjectRef, log: Log) -> Pulled:

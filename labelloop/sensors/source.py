@@ -10,7 +10,8 @@ from labelloop.core.waiting import after_pull
 from labelloop.jobs import prepare_pool
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project, ProjectResource
-from labelloop.resources.source_pull import finished_and_taken
+from labelloop.resources.source_pull import news_of
+from labelloop.sensors.looking import Seen
 from labelloop.sensors.tick import interval, tick
 
 
@@ -23,15 +24,24 @@ from labelloop.sensors.tick import interval, tick
 def cvat_project_updated(
     context: dg.SensorEvaluationContext, project: ProjectResource, cvat: CvatResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Compare the finished tasks of the source project with those that were pulled."""
-    return tick(context, project, lambda now, runs: ([_decide(now, cvat, runs)], None))
+    """Compare the finished tasks of the source project with those that were pulled; open ones with pull_unfinished.
+
+    The cursor keeps which content was read at which date, so that a task is read again only when it was changed.
+    """
+
+    def look(now: Project, runs: Runs) -> tuple[list[Decision], str]:
+        seen = Seen.of(context.cursor)
+        return [_decide(now, cvat, seen, runs)], seen.cursor()
+
+    return tick(context, project, look)
 
 
-def _decide(now: Project, cvat: CvatResource, runs: Runs) -> Decision:
+def _decide(now: Project, cvat: CvatResource, seen: Seen, runs: Runs) -> Decision:
     name = now.settings.annotation.pull_project
     if not name:
         return wait("annotation.pull_project is empty: there is no CVAT project to pull from")
     server = cvat.watched(now)
     source = find_project(server, name)
-    finished, taken = finished_and_taken(now, server, source)
-    return after_pull(source.name, finished, taken, runs)
+    news, tasks = news_of(now, server, source, seen.read)
+    counted = f"{tasks} tasks" if now.settings.annotation.pull_unfinished else f"{tasks} finished tasks"
+    return after_pull(source.name, counted, news, runs)

@@ -33,8 +33,8 @@ class PullSettings(Section):
     )
     pull_unfinished: bool = Field(
         False,
-        description="Pull tasks that are not completed as well; images of their open jobs count where something is "
-        "drawn.",
+        description="Pull tasks that are not completed as well, again whenever something on them has changed; images "
+        "of their open jobs count where something is drawn.",
     )
     name_fields: str = Field(
         "",

@@ -18,7 +18,8 @@ from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.core.errors import CvatError
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.rebuild import rebuild
-from labelloop.resources.source_pull import finished_and_taken, offered
+from labelloop.resources.source_pull import news_of, offered
+from labelloop.sensors.looking import Seen
 from labelloop_tests.assets.test_pull import CLASSES, finished_task
 from labelloop_tests.worlds import World, failure_of, metadata_of
 
@@ -52,6 +53,11 @@ def boxes_of(world: World) -> dict[str, int]:
     """Number of boxes by task."""
     boxes = world.now.ledger.label_version("source").boxes
     return boxes["task_id"].value_counts().to_dict()
+
+
+def news(world: World) -> dict[str, str]:
+    """What a sensor that remembers nothing finds new."""
+    return news_of(world.now, server_of(world), _project(world), Seen().read)[0]
 
 
 def data_set(world: World):
@@ -150,12 +156,9 @@ def test_skip_existing_reads_new_tasks_alone(two, tmp_path: Path) -> None:
     world, first, second = two
     empty(world, first)
     third = finished_task(world, [picture(tmp_path / "new.png", 77)])
-    source = server_of(world)
-    finished, taken = finished_and_taken(world.now, source, _project(world))
-    assert {task for task, date in finished.items() if taken.get(task) != date} == {str(first), str(third)}
+    assert news(world).keys() == {str(first), str(third)}
     world.configure(annotation={"pull_project": "Existing", "pull_mode": "skip_existing"})
-    finished, taken = finished_and_taken(world.now, source, _project(world))
-    assert [task for task, date in finished.items() if taken.get(task) != date] == [str(third)]
+    assert news(world).keys() == {str(third)}
     assert pull(world, pull_mode="skip_existing")["tasks read"] == 1
     assert boxes_of(world) == {first: 3, second: 2, third: 1}
     assert pull(world)["tasks read"] == 1  # task_tracking catches up
@@ -170,7 +173,7 @@ def test_skip_if_exist_asks_nothing_once_something_is_there(two) -> None:
     with counting_writes(world) as written:
         assert "skip_if_exist" in pull(world, pull_mode="skip_if_exist")["status"]
         assert written() == ([], 0)
-    assert finished_and_taken(world.now, server_of(world), _project(world))[0] == {}
+    assert news(world) == {}
     assert server_of(world).requests - asked <= 3  # those of this test
     assert boxes_of(world) == {first: 3, second: 2}
     (world.now.home.root / "pulled" / "source.json").unlink()  # written last: a pull that broke off has none
