@@ -55,11 +55,13 @@ def final_report(
         context.log.info(str(waiting["status"]))
         context.log_event(dg.AssetObservation(context.asset_key, metadata=waiting))
         return
-    truth = labelled_test(now)
+    known, left_out = labelled_test(now), final.left_out(now)
+    truth = known.of(set(known.reviewed) - left_out.keys())
     result = final.recorded(now, iteration, model["model"], final.revision_of(truth))
     evaluated = result is None
     if result is None:
         result = _evaluate(context, now, detector, iteration, model, truth)
+    result |= {"left_out": left_out}
     final.record(now, result)
     with dataset.writing(now, context.log.info) as loop:
         show_again(now, loop, TEST)
@@ -144,10 +146,16 @@ def _told(now: Project, result: Mapping[str, Any], truth: Labelled) -> dg.Materi
             "mAP50": round(result["map50"], 4), "mAP50-95": round(result["map50_95"], 4), **val,
             "precision": round(result["precision"], 4), "recall": round(result["recall"], 4),
             "iteration": iteration, "model": result["model"], "labels": result["labels"],
-            "test images": result["images"], "labels used": result["labels_used"],
+            "test images": result["images"], "labels used": result["labels_used"], **_left_out(result),
             "per class": table(pd.DataFrame(result["per_class"])),
             "worst images": sheet(now, worst, truth.boxes, final.predictions_of(now, result)),
             "who looked": table(final.history(now)),
             "FiftyOne view": f"data set {now.settings.name}, saved view test_set, {eval_key(final_name(iteration))}",
         },
     )  # fmt: skip
+
+
+def _left_out(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Images of test that the figures say nothing about."""
+    rows = pd.DataFrame(list(result["left_out"].items()), columns=["sample_id", "reason"])
+    return {"test images left out": table(rows)} if len(rows) else {}

@@ -16,6 +16,7 @@ from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import TEST, Split, eval_key, final_name, iteration_number
 from labelloop.resources import app
 from labelloop.resources.labelled import Labelled, labelled_test
+from labelloop.resources.outgoing import damaged_images
 from labelloop.resources.project import Project
 
 FINAL = "final"  # kind of the records: one for each iteration, and the history
@@ -149,6 +150,17 @@ def history(now: Project) -> pd.DataFrame:
     return pd.DataFrame(_looks(now)[::-1], columns=list(Look.__dataclass_fields__))
 
 
+def left_out(now: Project) -> dict[str, str]:
+    """Images of test that are not scored, each with the reason: damaged ones, and those without labels that count."""
+    known = set(labelled_test(now).reviewed)
+    removed = now.ledger.label_version(TEST).removed if now.ledger.has_labels(TEST) else ()
+    found = damaged_images(now, now.ledger.in_split(Split.TEST))
+    for sample_id in set(now.ledger.in_split(Split.TEST)) - known - found.keys():
+        why = "its frame was removed in CVAT" if sample_id in removed else "it has no labels that count"
+        found[sample_id] = why
+    return dict(sorted(found.items()))
+
+
 def truth_images(now: Project) -> set[str]:
     """Images of test whose labels are shown: none before somebody was told a result."""
     return set(labelled_test(now).reviewed) if reported(now) else set()
@@ -166,7 +178,7 @@ def show_truth(now: Project, loop: LoopDataset, only: Collection[str] | None = N
 def show_result(now: Project, loop: LoopDataset, iteration: str) -> None:
     """What a model predicted on test, and how it matches the labels that are shown."""
     name, result = final_name(iteration), newest(now, iteration)
-    reviewed = labelled_test(now).reviewed
+    reviewed = [each for each in labelled_test(now).reviewed if each not in result.get("left_out", {})]
     show_predictions(loop, name, predictions_of(now, result), now.ledger.samples(), reviewed)
     show_evaluation(loop, name, reviewed, now.settings.evaluate.iou)
     loop.write_info(eval_key(name), {key: result[key] for key in ("map50", "map50_95", "model", "labels")})

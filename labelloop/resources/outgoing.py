@@ -46,15 +46,23 @@ def unfit_images(project: Project, sample_ids: Iterable[str]) -> dict[str, str]:
 
     CVAT fails a whole task for one damaged image, and cannot be told to leave it out.
     """
-    samples = project.ledger.samples().set_index("sample_id")
+    wanted = list(sample_ids)
+    samples = project.ledger.samples().set_index("sample_id").loc[wanted]
+    large = samples[samples[["width", "height"]].max(axis=1) > MOST_PIXELS]
+    return damaged_images(project, wanted) | {
+        str(each.Index): f"{project.home.locate(each.path)} has {each.width} x {each.height} pixels, and CVAT takes "
+        f"{MOST_PIXELS} on a side"
+        for each in large.itertuples()
+    }
+
+
+def damaged_images(project: Project, sample_ids: Iterable[str]) -> dict[str, str]:
+    """Images that are gone, or not what they were when they were registered: reason by sample."""
+    paths = project.ledger.samples().set_index("sample_id")["path"]
     found = {}
     for sample_id in sample_ids:
-        sample = samples.loc[sample_id]
-        path = project.home.locate(sample["path"])
-        if max(sample["width"], sample["height"]) > MOST_PIXELS:
-            size = f"{sample['width']} x {sample['height']} pixels"
-            found[sample_id] = f"{path} has {size}, and CVAT takes {MOST_PIXELS} on a side"
-        elif not path.is_file():
+        path = project.home.locate(paths[sample_id])
+        if not path.is_file():
             found[sample_id] = f"{path} is gone"
         elif not is_as_registered(path, sample_id):
             found[sample_id] = f"{path} is not what it was when it was registered"

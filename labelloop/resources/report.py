@@ -45,8 +45,15 @@ def tell(now: Project, facts: list[tuple[str, str]]) -> Story:
 
 
 def _final(now: Project) -> list[tuple[str, str]]:
-    """The final report that was told of the newest iteration."""
-    return [(f"{newest(now, name)['map50']:.3f}", f"mAP50 on test ({name})") for name in reported(now)[-1:]]
+    """The final report that was told of the newest iteration, and the images of test that it says nothing about."""
+    if not reported(now):
+        return []
+    name = reported(now)[-1]
+    result = newest(now, name)
+    missing = result.get("left_out", {})
+    told = "; ".join(f"{sample_id}: {reason}" for sample_id, reason in missing.items())
+    facts = [(f"{result['map50']:.3f}", f"mAP50 on test ({name})")]
+    return [*facts, (str(len(missing)), f"test images left out: {told}")] if missing else facts
 
 
 def _class_counts(now: Project) -> pd.DataFrame:

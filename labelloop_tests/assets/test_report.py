@@ -244,3 +244,48 @@ def test_a_real_detector_is_reported_on(world, monkeypatch) -> None:
     assert set(told) >= {"mAP50", "mAP50-95", "mAP50 on val", "per class", "worst images", "who looked"}
     assert again["mAP50"] == told["mAP50"]
     assert list(final.history(one.now)["evaluated"]) == [False, True]
+
+
+def test_images_of_test_that_are_damaged_are_left_out_and_named(told: World, tmp_path: Path) -> None:
+    """After people labelled it in CVAT: its labels are there, but the picture is not the one they saw."""
+    one = own_copy(told, tmp_path / "damaged")
+    sample_id, content = _damage(one)
+    metadata = metadata_of(ask(one), "final_report")
+    assert metadata["test images"] == len(test_images(one)) - 1
+    assert sample_id in str(metadata["test images left out"])
+    assert list(final.newest(one.now, "v0")["left_out"]) == [sample_id]
+    write_report(one.now, [])
+    page = (one.now.home.root / REPORT_NAME).read_text()
+    assert "test images left out" in page
+    assert f"{sample_id}: " in page
+    content[0].write_bytes(content[1])
+    assert "test images left out" not in metadata_of(ask(one), "final_report")
+    one.close()
+
+
+def test_a_damaged_image_whose_source_labels_are_trusted_is_named_too(unasked: World, monkeypatch) -> None:
+    unasked.configure(sandbox="off", trust_source_labels="holdout")
+    monkeypatch.delenv("CVAT_URL", raising=False)
+    unasked.cvat = CvatResource()
+    sample_id, _ = _damage(unasked)
+    metadata = metadata_of(ask(unasked), "final_report")
+    assert metadata["test images"] == len(test_images(unasked)) - 1
+    assert sample_id in str(metadata["test images left out"])
+
+
+def test_an_image_that_was_never_sent_because_it_is_damaged_is_named_in_the_end(unasked: World) -> None:
+    sample_id, _ = _damage(unasked)
+    ask(unasked)
+    unasked.annotate()
+    metadata = metadata_of(ask(unasked), "final_report")
+    assert metadata["test images"] == len(test_images(unasked)) - 1
+    assert sample_id in str(metadata["test images left out"])
+
+
+def _damage(world: World) -> tuple[str, tuple[Path, bytes]]:
+    """Cut the file of one image of test off; its sample, and how it was."""
+    sample_id = min(test_images(world))
+    path = world.now.home.locate(world.now.ledger.samples().set_index("sample_id").loc[sample_id, "path"])
+    content = path.read_bytes()
+    path.write_bytes(content[:40])
+    return sample_id, (path, content)
