@@ -3,6 +3,7 @@
 import dagster as dg
 
 from labelloop.adapters.files.ledger import HOLDOUT
+from labelloop.core.acceptance import Comparison
 from labelloop.core.annotation import content_hash
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.quality import class_table
@@ -16,7 +17,7 @@ from labelloop.resources.golden import show_golden_history
 from labelloop.resources.holdout import extend_holdout_batch
 from labelloop.resources.layers import show_again
 from labelloop.resources.links import links
-from labelloop.resources.outgoing import told_of_left_out
+from labelloop.resources.outgoing import left_out, told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
@@ -46,7 +47,7 @@ def holdout_batch(
             "dagster/row_count": len(manifest),
             **links(now, sent),
             "images by split": counts(manifest["source"].value_counts().to_dict(), "split"),
-            **told_of_left_out(now.ledger.read("batches", HOLDOUT).get("left_out", {})),
+            **told_of_left_out(left_out(now, HOLDOUT)),
         },
     )
 
@@ -63,11 +64,11 @@ def annotated_holdout(
     The labels of golden are its baseline; `dataset.info["golden_qa_history"]` has it and each later comparison.
     """
     now = project.current
-    version = _take(context, now, cvat, HOLDOUT)
+    version, found = _take(context, now, cvat, HOLDOUT)
     with dataset.writing(now, context.log.info) as loop:
         show_again(now, loop, HOLDOUT)
         show_golden_history(now, loop)
-    return _result(now, HOLDOUT, version, SPLIT_VIEWS[Split.VAL])
+    return _result(now, HOLDOUT, version, found, SPLIT_VIEWS[Split.VAL])
 
 
 @dg.asset(
@@ -87,19 +88,25 @@ def annotated_batch(
     """
     iteration = context.partition_key
     now = project.current
-    version = _take(context, now, cvat, iteration)
+    version, found = _take(context, now, cvat, iteration)
     with dataset.writing(now, context.log.info) as loop:
         show_again(now, loop, iteration)
-    return _result(now, iteration, version, batch_view(iteration))
+    return _result(now, iteration, version, found, batch_view(iteration))
 
 
-def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str) -> LabelVersion:
-    if not save_taken(now, batch, cvat.take(now, batch, context.log.info)):
+def _take(
+    context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str
+) -> tuple[LabelVersion, Comparison | None]:
+    """The labels of a batch, and what people made of the boxes that were drawn beforehand."""
+    is_new, found = save_taken(now, batch, cvat.take(now, batch, context.log.info))
+    if not is_new:
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
-    return now.ledger.label_version(batch)
+    return now.ledger.label_version(batch), found
 
 
-def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.MaterializeResult:
+def _result(
+    now: Project, batch: str, version: LabelVersion, found: Comparison | None, view: str
+) -> dg.MaterializeResult:
     classes = now.ledger.schema().classes
     return dg.MaterializeResult(
         data_version=dg.DataVersion(now.ledger.revision(batch)),
@@ -115,7 +122,7 @@ def _result(now: Project, batch: str, version: LabelVersion, view: str) -> dg.Ma
             "received, stored, shown, set aside": table(version.census),
             "share of bad boxes": round(version.bad_box_share, 4),
             "set aside": table(version.quarantined),
-            **prefilled.told_of_taking(now, batch),
+            **prefilled.told_of_taking(now, found),
             "revision": now.ledger.revision(batch),
             "tasks": linked_table(task_table(now.ledger.contents(batch)[0], version), "task", "link"),
         },

@@ -16,7 +16,7 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource, Log
 from labelloop.resources.embedded import require_current_scores, require_same_version
 from labelloop.resources.links import links, show_ways_back
-from labelloop.resources.outgoing import told_of_left_out, unfit_images
+from labelloop.resources.outgoing import left_out, told_of_left_out, unfit_images
 from labelloop.resources.pool import remaining_pool
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
@@ -79,7 +79,7 @@ def batch(
             "first images": sheet(now, list(manifest["sample_id"])),
             "manifest": table(manifest, most=MANIFEST_ROWS),
             "remaining after this": len(remaining_pool(now)),
-            **told_of_left_out(now.ledger.read("batches", iteration).get("left_out", {})),
+            **told_of_left_out(left_out(now, iteration)),
             **prefilled.told_of_sending(now, iteration),
             **_without_golden(now),
             **_lineage(iteration),
@@ -101,8 +101,8 @@ def _manifest(now: Project, detector: DetectorResource, choice: Choice, log: Log
             raise MissingStateError(
                 f"No image that was chosen for {iteration} can be sent: {'; '.join(unfit.values())}"
             )
-        left_out = {"left_out": unfit} if unfit else {}
-        now.ledger.write("batches", iteration, {"rows": fit.to_dict("records")} | left_out)
+        missing = {"left_out": unfit} if unfit else {}
+        now.ledger.write("batches", iteration, {"rows": fit.to_dict("records")} | missing)
     return now.ledger.manifest(iteration)
 
 

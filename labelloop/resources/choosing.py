@@ -13,7 +13,7 @@ from labelloop.core.strategies.query import Query
 from labelloop.core.vocabulary import Split, previous_iteration
 from labelloop.resources.detector import DetectorResource, Log
 from labelloop.resources.labelled import labelled
-from labelloop.resources.pool import known_before, labelled_groups, remaining_pool
+from labelloop.resources.pool import known_before, labelled_groups, unknown_pool
 from labelloop.resources.pool_predictions import pool_predictions
 from labelloop.resources.project import Project
 
@@ -42,7 +42,8 @@ def choose_batch(now: Project, detector: DetectorResource, choice: Choice, log: 
     """
     name = choice.strategy or now.settings.batch.strategy
     strategy, before = strategy_of(name), previous_iteration(choice.iteration)
-    scores = remaining_pool(now, before=choice.iteration)
+    known = known_before(now, choice.iteration)
+    scores = unknown_pool(now, known)
     settings, balanced = now.settings, now.settings.batch.class_balanced
     mix = Mix(
         batch_size(choice.budget or settings.batch.budget, len(scores)),
@@ -53,7 +54,7 @@ def choose_batch(now: Project, detector: DetectorResource, choice: Choice, log: 
     vectors = _Vectors(*now.ledger.embeddings(settings.embeddings.provider))
     asks_model = before is not None and (strategy.needs_predictions or balanced)
     query = Query(
-        _pool(now, choice.iteration, scores, vectors),
+        _pool(now, known, scores, vectors),
         mix,
         failures=_failures(now, before, vectors) if before else None,
         predictions=pool_predictions(now, detector, before, list(scores.index), log) if asks_model and before else None,
@@ -74,13 +75,13 @@ class _Vectors:
         return np.asarray(self._vectors[[self.row_of[sample_id] for sample_id in sample_ids]])
 
 
-def _pool(now: Project, iteration: str, scores: pd.Series, vectors: _Vectors) -> Pool:
-    known = sorted(known_before(now, iteration) & set(now.ledger.in_split(Split.POOL)) & set(vectors.row_of))
+def _pool(now: Project, known: set[str], scores: pd.Series, vectors: _Vectors) -> Pool:
+    labelled_ones = sorted(known & set(now.ledger.in_split(Split.POOL)) & set(vectors.row_of))
     return Pool(
         scores,
         vectors.of(scores.index),
-        *labelled_groups(now, before=iteration),
-        labelled=vectors.of(known),
+        *labelled_groups(now, known),
+        labelled=vectors.of(labelled_ones),
         twin_cosine=now.settings.batch.twin_cosine,
     )
 

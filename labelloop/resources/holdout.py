@@ -25,10 +25,10 @@ def extend_holdout_batch(now: Project) -> None:
     """
     before = now.ledger.read_or_none("batches", HOLDOUT)
     rows = before["rows"] if before else []
-    known = {row["sample_id"] for row in rows}
-    missing = [sample_id for sample_id in unsent_holdout(now) if sample_id not in known]
-    unfit = outgoing.unfit_images(now, missing)
-    fresh = [sample_id for sample_id in missing if sample_id not in unfit]
+    chosen, unsent = [row["sample_id"] for row in rows], unsent_holdout(now)
+    unfit = outgoing.unfit_images(now, dict.fromkeys([*outgoing.unsent(now, HOLDOUT, chosen), *unsent]))
+    rows = [row for row in rows if row["sample_id"] not in unfit]
+    fresh = [sample_id for sample_id in unsent if sample_id not in {*chosen, *unfit}]
     if unfit and not fresh and not rows:
         raise outgoing.all_unfit("the hold-out", unfit)
     left_out = {"left_out": unfit} if unfit else {}
@@ -42,4 +42,3 @@ def extend_holdout_batch(now: Project) -> None:
     record = {"rows": [*rows, *new]} | left_out
     if record != before:
         now.ledger.write("batches", HOLDOUT, record)
-    outgoing.leave_out_unfit(now, HOLDOUT)

@@ -69,6 +69,11 @@ def damaged_images(project: Project, sample_ids: Iterable[str]) -> dict[str, str
     return found
 
 
+def left_out(project: Project, batch: str) -> dict[str, str]:
+    """Images that were chosen for a batch and are not in it, each with the reason."""
+    return dict((project.ledger.read_or_none("batches", batch) or {}).get("left_out", {}))
+
+
 def leave_out_unfit(project: Project, batch: str) -> None:
     """Take such images from the rows of a batch, as far as they were not sent, and note why they are not in it.
 
@@ -81,7 +86,7 @@ def leave_out_unfit(project: Project, batch: str) -> None:
         rows = [row for row in record["rows"] if row["sample_id"] not in unfit]
         if not rows:
             raise all_unfit(batch, unfit)
-        project.ledger.write("batches", batch, {**record, "rows": rows, "left_out": record.get("left_out", {}) | unfit})
+        project.ledger.write("batches", batch, {**record, "rows": rows, "left_out": left_out(project, batch) | unfit})
 
 
 def all_unfit(what: str, unfit: Mapping[str, str]) -> MissingStateError:

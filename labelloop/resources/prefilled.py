@@ -115,9 +115,8 @@ def told_of_sending(now: Project, batch: str) -> dict[str, Any]:
     }
 
 
-def told_of_taking(now: Project, batch: str) -> dict[str, Any]:
+def told_of_taking(now: Project, found: Comparison | None) -> dict[str, Any]:
     """How much of it people kept, as metadata of the labels; figures that Dagster plots over iterations."""
-    found = comparison(now, batch, *now.ledger.contents(batch))
     if found is None:
         return {}
     return {

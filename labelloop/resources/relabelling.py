@@ -131,7 +131,7 @@ def _send(now: Project, cvat: CvatResource, name: str, log: Log) -> Sent:
     now.ledger.write("tasks", name, record | filled)
     left_behind = sum(map(len, known.values())) - sum(map(len, fit.values()))
     log(f"{name}: {carried} shapes were drawn for people, {left_behind} could not be")
-    return Sent(name, record, carried, left_behind, now.ledger.read("batches", name).get("left_out", {}))
+    return Sent(name, record, carried, left_behind, outgoing.left_out(now, name))
 
 
 def drawn_before(now: Project, sample_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

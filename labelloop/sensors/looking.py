@@ -16,6 +16,7 @@ from labelloop.resources.cvat import CvatResource
 from labelloop.resources.holdout import unsent_holdout
 from labelloop.resources.labelled import labelled
 from labelloop.resources.lesson import measure, yardstick
+from labelloop.resources.outgoing import left_out
 from labelloop.resources.project import Project
 
 # Reading the content of tasks stops after this; the rest is read at the next tick.
@@ -164,8 +165,8 @@ def _to_relabel(now: Project) -> str:
     schema = now.ledger.schema_or_none()
     classes = [name for name in now.settings.relabel_for if schema and schema.current(name) in schema.classes]
     found = relabelling.concerned(now, classes) if classes and now.ledger.has_splits() else []
-    left_out = {each for name in now.ledger.relabels() for each in now.ledger.read("batches", name).get("left_out", {})}
-    wanted = [each for each in found if each not in left_out]
+    missing = {each for name in now.ledger.relabels() for each in left_out(now, name)}
+    wanted = [each for each in found if each not in missing]
     return content_hash(wanted) if wanted else ""
 
 
@@ -174,8 +175,8 @@ def look_at_loop(now: Project) -> Loop:
     ledger, settings = now.ledger, now.settings
     newest = (ledger.iterations() or [""])[-1]
     sent = ledger.read_or_none("tasks", HOLDOUT) is not None
-    left_out = (ledger.read_or_none("batches", HOLDOUT) or {}).get("left_out", {})
-    unsent = [each for each in unsent_holdout(now) if each not in left_out] if sent and ledger.has_splits() else []
+    missing = left_out(now, HOLDOUT)
+    unsent = [each for each in unsent_holdout(now) if each not in missing] if sent and ledger.has_splits() else []
     return Loop(
         split=ledger.has_splits(),
         scored=ledger.has_zcore(),

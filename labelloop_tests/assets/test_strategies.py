@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from labelloop.core.vocabulary import Source
-from labelloop.resources import choosing
 from labelloop.resources.choosing import Choice, choose_batch
+from labelloop.resources.pool import remaining_pool
 from labelloop_tests.fakes import MemorisingDetector
 from labelloop_tests.worlds import World, failure_of, metadata_of
 
@@ -63,7 +63,7 @@ def test_uncertainty_asks_the_newest_model_once_and_anew_when_the_pool_changes(w
     assert selection["strategy"] == "entropy"
     assert rows["source"].iloc[0] == Source.UNCERTAINTY
     assert rows["score"].is_monotonic_decreasing
-    remaining = len(choosing.remaining_pool(one.now, before="v1"))
+    remaining = len(remaining_pool(one.now, before="v1"))
     assert [(confidence, count) for _, confidence, count in Counting.asked] == [(0.05, remaining)]
     mined = one.run_asset("failure_mined_batch", "v0")
     assert mined.success, failure_of(mined)
