@@ -15,7 +15,7 @@ from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.golden import show_golden_history
 from labelloop.resources.holdout import extend_holdout_batch
-from labelloop.resources.layers import show_again
+from labelloop.resources.layers import lay_again
 from labelloop.resources.links import links
 from labelloop.resources.outgoing import left_out, told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
@@ -66,7 +66,7 @@ def annotated_holdout(
     now = project.current
     version, found = _take(context, now, cvat, HOLDOUT)
     with dataset.writing(now, context.log.info) as loop:
-        show_again(now, loop, HOLDOUT)
+        lay_again(now, loop, HOLDOUT)
         show_golden_history(now, loop)
     return _result(now, HOLDOUT, version, found, SPLIT_VIEWS[Split.VAL])
 
@@ -90,7 +90,7 @@ def annotated_batch(
     now = project.current
     version, found = _take(context, now, cvat, iteration)
     with dataset.writing(now, context.log.info) as loop:
-        show_again(now, loop, iteration)
+        lay_again(now, loop, iteration)
     return _result(now, iteration, version, found, batch_view(iteration))
 
 

@@ -12,7 +12,7 @@ from labelloop.core.vocabulary import PullMode
 from labelloop.resources.classes import freeze_schema
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.layers import show_again
+from labelloop.resources.layers import lay_again
 from labelloop.resources.name_fields import show_fields_of_names
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.pulled_images import note_versions, samples_of_tasks
@@ -67,7 +67,7 @@ def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResou
     with dataset.writing(now, context.log.info) as loop:
         loop.add_samples(samples, paths)
         show_fields_of_names(now, loop)
-        show_again(now, loop, SOURCE)
+        lay_again(now, loop, SOURCE)
         note_source_shown(now, loop)
 
 

@@ -10,7 +10,7 @@ from labelloop.core.vocabulary import Split
 from labelloop.resources import relabelling
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.layers import show_again
+from labelloop.resources.layers import lay_again
 from labelloop.resources.links import links
 from labelloop.resources.outgoing import told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
@@ -77,7 +77,7 @@ def annotated_relabel(
     done = relabelling.complete(now, cvat)
     versions = {name: _take(context, now, cvat, name) for name in done}
     with dataset.writing(now, context.log.info) as loop:
-        show_again(now, loop, *done)
+        lay_again(now, loop, *done)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(content_hash([now.ledger.revision(name) for name in done])),
         metadata={

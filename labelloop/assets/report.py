@@ -17,7 +17,7 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.detector import DetectorResource
 from labelloop.resources.evaluated import draw_newest
 from labelloop.resources.labelled import Labelled, labelled_test
-from labelloop.resources.layers import show_again
+from labelloop.resources.layers import lay_again
 from labelloop.resources.links import links
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
@@ -64,7 +64,7 @@ def final_report(
     result |= {"left_out": left_out}
     final.record(now, result)
     with dataset.writing(now, context.log.info) as loop:
-        show_again(now, loop, TEST)
+        lay_again(now, loop, TEST)
         draw_newest(now, loop)
     final.looked(now, context.run.run_id, context.run.tags, result, evaluated=evaluated)
     yield _told(now, result, truth)

@@ -32,10 +32,10 @@ def lay(now: Project, loop: LoopDataset, batch: str, only: Collection[str] | Non
     if ITERATION_PATTERN.fullmatch(batch) or (batch == HOLDOUT and now.ledger.has_labels(HOLDOUT)):
         show_ways_back(now, loop, batch, only)
     if now.ledger.has_labels(batch):
-        show_version(now, loop, batch, only)
+        show_version(now, loop, batch, now.ledger.label_version(batch), shown_of(now, batch), only)
 
 
-def show_again(now: Project, loop: LoopDataset, *batches: str) -> None:
+def lay_again(now: Project, loop: LoopDataset, *batches: str) -> None:
     """Show labels that were just taken, whatever lies over or under them, and what follows from them.
 
     What people draw in the App is in FiftyOne alone: nothing that lies below is written over it.

@@ -20,34 +20,31 @@ from labelloop.resources.project import Project
 PULLED = "cvat_pull"  # key in `dataset.info`
 
 
-def shown_of(now: Project, batch: str) -> list[str]:
-    """Images whose labels a batch shows; a golden image that is hidden in it goes on showing its first ones."""
-    reviewed, held_out = now.ledger.label_version(batch).reviewed, _held_out(now, batch)
-    return [sample_id for sample_id in reviewed if sample_id not in held_out]
-
-
-def show_version(now: Project, loop: LoopDataset, batch: str, only: Collection[str] | None = None) -> None:
-    """What people drew on the images of a batch, or on some of them, over whatever was shown there.
+def show_version(
+    now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str],
+    only: Collection[str] | None = None,
+) -> None:  # fmt: skip
+    """What people drew on some images of a batch; with `only`, just those are written, and all are tagged.
 
     Where they drew in the App it is there, set aside boxes included; written over, it would be other labels than
     those that were taken.
     """
-    own = shown_of(now, batch)
     if is_in_app(now, batch):
-        annotation.show_taken(loop, batch, own)
+        annotation.show_taken(loop, batch, sample_ids)
         return
-    version, held_out = now.ledger.label_version(batch), _held_out(now, batch)
-    sample_ids = [each for each in own if only is None or each in only]
-    removed = [each for each in version.removed if each not in held_out and (only is None or each in only)]
-    if not sample_ids and not removed:
-        loop.replace_tag(annotated_tag(batch), own)
-        return
-    taken = now.ledger.contents(batch)
+    reviewed, removed = sample_ids, _removed(now, batch, version)
+    if only is not None:
+        sample_ids, removed = ([each for each in ids if each in only] for ids in (reviewed, removed))
+        if not sample_ids and not removed:
+            loop.replace_tag(annotated_tag(batch), reviewed)
+            return
+    shown, taken = set(sample_ids), now.ledger.contents(batch)
     origin = provenance(*taken)
-    loop.show_labels(batch, with_provenance(version.boxes, origin), now.ledger.samples(), own, only)
+    boxes = with_provenance(version.boxes, origin)
+    loop.show_labels(batch, boxes, now.ledger.samples(), reviewed, only)
     show_shapes(loop, shapes_besides(now, version, taken), sample_ids)
-    show_origin(loop, origin[origin["sample_id"].isin({*sample_ids, *removed})])
-    show_removed(loop, removed, sample_ids)
+    show_origin(loop, origin[origin["sample_id"].isin(shown.union(removed))])
+    show_removed(loop, removed, list(sample_ids))
     _show_tags(now, loop, batch, version, sample_ids)
 
 
@@ -95,6 +92,12 @@ def show_edited(now: Project, loop: LoopDataset, batch: str, version: LabelVersi
     _show_tags(now, loop, batch, version, sample_ids)
 
 
+def shown_of(now: Project, batch: str) -> list[str]:
+    """Images whose labels a batch shows; a golden image that is hidden in it goes on showing its first ones."""
+    reviewed, held_out = now.ledger.label_version(batch).reviewed, _held_out(now, batch)
+    return [sample_id for sample_id in reviewed if sample_id not in held_out]
+
+
 def note_source_shown(now: Project, loop: LoopDataset) -> None:
     """Note that all of it is shown, so that a pull without news need not show it again."""
     loop.write_info(PULLED, shown_of_source(now))
@@ -105,6 +108,11 @@ def shown_of_source(now: Project) -> str:
     return content_hash([now.ledger.revision(SOURCE), now.settings.annotation.name_fields])
 
 
+def _removed(now: Project, batch: str, version: LabelVersion) -> list[str]:
+    """Images whose frame was deleted; a golden one that is hidden in a batch has its frame in the hold-out."""
+    held_out = _held_out(now, batch)
+    return [sample_id for sample_id in version.removed if sample_id not in held_out]
+
+
 def _held_out(now: Project, batch: str) -> set[str]:
-    """Images that a batch shows nothing of: a golden one that is hidden in it has its frame in the hold-out."""
     return set(now.ledger.in_split(*HELD_OUT)) if ITERATION_PATTERN.fullmatch(batch) else set()

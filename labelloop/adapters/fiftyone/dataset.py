@@ -115,13 +115,12 @@ class LoopDataset:
 
     def set_exactly(self, field: str, values: Mapping[str, Any]) -> None:
         """Let exactly these samples have a value, by sample id."""
-        self._clear(field, values)
+        self.keep_only(field, values)
         self.set_values(field, values)
 
     def set_boxes(self, field: str, boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> None:
-        """Let exactly these samples have a detections field; looked at and empty is stored as an empty list."""
+        """Replace a detections field of these samples; looked at and empty is stored as an empty list."""
         self._require_boxes(field)
-        self._clear(field, sample_ids)
         made = detections_by_sample(boxes, samples, sample_ids)
         write_fields(self.dataset, {sample_id: {str(field): each} for sample_id, each in made.items()})
 
@@ -245,7 +244,7 @@ class LoopDataset:
         state = {str(Field.STATUS): AnnotationStatus.UNLABELED.value}
         write_fields(self.dataset, dict.fromkeys(sample_ids, nothing | state))
 
-    def _clear(self, field: str, kept: Iterable[str]) -> None:
+    def keep_only(self, field: str, kept: Iterable[str]) -> None:
         """Take the value of a field from all samples but these."""
         if self.dataset.has_field(field):
             stale = self.dataset.exists(field).match({Field.SAMPLE_ID: {"$nin": sorted(kept)}})

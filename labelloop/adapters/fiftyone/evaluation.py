@@ -16,6 +16,7 @@ def show_predictions(
     loop: LoopDataset, iteration: str, predictions: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]
 ) -> None:
     """Store the predictions of an iteration in a field of their own: a later one must not break an earlier eval."""
+    loop.keep_only(predictions_field(iteration), sample_ids)
     loop.set_boxes(predictions_field(iteration), predictions, samples, sample_ids)
 
 
