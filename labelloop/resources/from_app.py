@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from labelloop.adapters.cvat.rewrite import refuse_unwritable
 from labelloop.adapters.fiftyone.dataset import LoopDataset
-from labelloop.adapters.fiftyone.evaluation import append_info
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import HOLDOUT
@@ -17,7 +16,9 @@ from labelloop.resources import repush
 from labelloop.resources.app_edits import Edits, read_edits, refuse_edited_since
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.golden import GOLDEN_HISTORY, baseline
+from labelloop.resources.evaluated import match_again
+from labelloop.resources.golden import show_golden_history
+from labelloop.resources.patches import show_patches_if_any
 from labelloop.resources.project import Project
 from labelloop.resources.shown import show_edited
 from labelloop.resources.taken import save_taken
@@ -118,9 +119,12 @@ def carry_out(
 def _show(now: Project, loop: LoopDataset, batch: str, edits: Edits) -> None:
     version = now.ledger.label_version(batch)
     there = set(loop.known_ids()) & set(version.reviewed)
-    show_edited(now, loop, batch, version, sorted(there & set(edits.state)))
+    shown = sorted(there & set(edits.state))
+    show_edited(now, loop, batch, version, shown)
+    match_again(now, loop, shown)
+    show_patches_if_any(now, loop)
     if batch == HOLDOUT:
-        append_info(loop, GOLDEN_HISTORY, baseline(now))
+        show_golden_history(now, loop)
 
 
 @contextmanager
