@@ -1,5 +1,6 @@
 """Finished tasks that people made without labelloop: matched by content, never sent again, trained on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,20 @@ from labelloop_tests.worlds import World
 CLASSES = ("zero", "one", "two", "three", "four")
 
 
-def finished_task(world: World, paths: list[Path], subset: str = "") -> int:
-    """A task of a project of people, every image with one box of class `one`, all jobs accepted."""
+def finished_task(world: World, paths: list[Path], subset: str = "", again: Sequence[Path] = ()) -> int:
+    """A task of a project of people, every image with one box of class `one`, all jobs accepted.
+
+    The images of `again` are in it a second time, under another name, after all others.
+    """
     server = world.cvat.server(world.now)
     project = find_or_create_project(server, "Existing", CLASSES)
     ids = {sample_id(path.read_bytes()): path for path in paths}
     names = upload_names([(key, path.name) for key, path in ids.items()])
-    images = tuple(UploadImage(key, path, names[key]) for key, path in ids.items())
+    twice = [(sample_id(path.read_bytes()), path) for path in again]
+    images = (
+        *(UploadImage(key, path, names[key]) for key, path in ids.items()),
+        *(UploadImage(key, path, f"again.{names[key]}") for key, path in twice),
+    )
     task = push_task(server, project, TaskSpec(f"people/{min(ids)}", "work of people", subset, images, 0, 95))
     retire_task(server, task.task_id, "work of people")
     (job,) = jobs_of_task(server, task.task_id)

@@ -83,3 +83,18 @@ def test_an_image_of_another_size_than_the_server_says_is_refused_whole(people: 
     pull(people)
     assert len(people.now.ledger.label_version("source").reviewed) == 2
     assert not any((people.now.home.root / "incoming").iterdir())
+
+
+@pytest.mark.slow
+def test_an_image_on_two_frames_of_a_task_counts_once_and_the_rest_is_kept(people: World, tmp_path: Path) -> None:
+    first, second = picture(tmp_path / "a.png", 1), picture(tmp_path / "b.png", 2)
+    finished_task(people, [first, second], again=[first])
+    shown = pull(people)
+    version = people.now.ledger.label_version("source")
+    assert len(version.reviewed) == len(version.boxes) == 2
+    assert version.quarantined[["frame", "reason"]].to_numpy().tolist() == [
+        [2, "image that an earlier frame of its task shows as well"]
+    ]
+    assert version.census[["received", "stored", "quarantined", "removed"]].to_numpy().tolist() == [[3, 2, 1, 0]]
+    assert "frame: image that an earlier frame" in str(shown["tasks"])
+    assert data_set(people).count("human_labels.detections") == 2

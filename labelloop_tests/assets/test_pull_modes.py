@@ -1,6 +1,7 @@
 """How often people's own tasks are read, what a pull without news costs, and what a broken one leaves."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -213,6 +214,23 @@ def test_force_refresh_reads_everything_after_a_backup_and_lets_go_what_is_gone(
     assert saved.read_bytes() == world.now.ledger.label_file("source", revision).read_bytes()
     assert (backup.parent / "pulled" / f"task-{second}.json").is_file()
     assert not (world.now.home.root / "pulled" / f"task-{second}.json").exists()
+
+
+@pytest.mark.slow
+def test_what_a_refresh_let_go_is_back_when_the_folders_of_its_backup_are(two) -> None:
+    """What README says to do with such a backup."""
+    world, first, second = two
+    server_of(world).write("DELETE", f"/api/tasks/{second}", "deleting as people do")
+    pull(world, pull_mode="force_refresh")
+    assert boxes_of(world) == {first: 3}
+    (backup,) = backups(world)
+    for folder in ("labels", "pulled", "tasks"):
+        shutil.copytree(backup.parent / folder, world.now.home.root / folder, dirs_exist_ok=True)
+    rebuild(world.now, DatasetResource(), lambda _: None)
+    assert boxes_of(world) == {first: 3, second: 2}
+    assert data_set(world).count("human_labels.detections") == 5
+    assert pull(world, pull_mode="task_tracking")["tasks read"] == 0
+    assert boxes_of(world) == {first: 3, second: 2}
 
 
 def _media(world: World, task: int) -> list[Path]:
