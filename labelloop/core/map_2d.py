@@ -41,6 +41,9 @@ def map_2d(embeddings: ArrayLike, fit_rows: ArrayLike, seed: int) -> Points:
     anchors = _anchors(np.flatnonzero(np.asarray(fit_rows, dtype=bool)), seed)
     if not len(anchors) or (rows[anchors] == rows[anchors[0]]).all():
         return np.zeros((len(rows), 2), dtype=np.float32)
+    # What is loaded later would not be limited.
+    from sklearn import decomposition, manifold, neighbors  # noqa: F401
+
     with threadpool_limits(1):  # sums of several threads come out in another order each time
         reduced = _principal(rows, anchors, seed)
         if len(anchors) < _LEAST:
