@@ -114,17 +114,24 @@ def published(rows: NDArray, dims: NDArray, points: NDArray, neighbours: int) ->
     """The loop of the tutorial over given draws."""
     scores = np.zeros(len(rows))
     for dim, point in zip(dims, points, strict=True):
-        nearest = np.argmin(np.sum(np.abs(rows[:, dim] - point), axis=1))
-        scores[nearest] += 1
-        distance = np.sum(np.abs(rows[:, dim] - rows[nearest, dim]), axis=1)
-        others = np.argsort(distance)[1:]
-        if distance[others[0]] == 0:
-            scores[others[0]] -= 1
-            continue
-        others = others[:neighbours]
-        share = 1 / (distance[others] ** 4 + 1e-8)
-        scores[others] -= share / share.sum()
+        published_draw(rows, dim, point, neighbours, scores, eps=1e-8)
     return scores
+
+
+def published_draw(
+    rows: NDArray, dim: NDArray, point: NDArray, neighbours: int, scores: NDArray, *, eps: float
+) -> None:
+    """What both published loops do with a draw; they differ in eps."""
+    nearest = np.argmin(np.sum(np.abs(rows[:, dim] - point), axis=1))
+    scores[nearest] += 1
+    distance = np.sum(np.abs(rows[:, dim] - rows[nearest, dim]), axis=1)
+    others = np.argsort(distance)[1:]
+    if distance[others[0]] == 0:
+        scores[others[0]] -= 1
+        return
+    others = others[:neighbours]
+    share = 1 / (distance[others] ** 4 + eps)
+    scores[others] -= share / share.sum()
 
 
 def mixture(images: int, dims: int) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from labelloop.core.zcore_compiled import CompiledPool
 from labelloop.core.zcore_draws import Draws, by_tile, counter_draws
 from labelloop.core.zcore_rules import Redundancy
-from labelloop_tests.benchmarks.zcore import JOBS, mixture, warm_up
+from labelloop_tests.benchmarks.zcore import JOBS, mixture, published_draw, warm_up
 
 ROUNDS = 5
 # images, dimensions, neighbours, draws of a round: ours, theirs
@@ -81,16 +81,7 @@ def official(rows: NDArray, spread: Any, neighbours: int, draws: int) -> tuple[f
 def _one(rows: NDArray, spread: Any, neighbours: int, scores: NDArray) -> None:
     dim = np.random.choice(rows.shape[1], 2, replace=False)  # noqa: NPY002
     point = np.random.triangular(spread.low[dim], spread.middle[dim], spread.high[dim])  # noqa: NPY002
-    nearest = np.argmin(np.sum(np.abs(rows[:, dim] - point), axis=1))
-    scores[nearest] += 1
-    distance = np.sum(np.abs(rows[:, dim] - rows[nearest, dim]), axis=1)
-    others = np.argsort(distance)[1:]
-    if distance[others[0]] == 0:
-        scores[others[0]] -= 1
-        return
-    others = others[:neighbours]
-    share = 1 / distance[others] ** 4
-    scores[others] -= share / share.sum()
+    published_draw(rows, dim, point, neighbours, scores, eps=0.0)
 
 
 def in_threads(pool: CompiledPool, draws: Draws, redundancy: Redundancy) -> tuple[float, float]:
