@@ -74,8 +74,12 @@ def rare(rng: np.random.Generator) -> Drawn:
 STUDIES = {
     "longer": Study({"train": {"epochs_first": 36, "epochs": 24}}),
     "fewer": Study(labels="10,20,40"),
-    "yolo": Study({"embeddings": {"provider": "yolo", "weights": "labelloop:digits"}}),
+    "yolo": Study({"embeddings": {"provider": "yolo", "model": "labelloop:digits"}}),
     "repeating": Study(scenes=repeating, strategies="zcore,k_center,typiclust,entropy,hybrid"),
+    # The same pool without the rule that keeps near-copies of what is labelled or chosen out of every batch.
+    "copies": Study(
+        {"splits": {"duplicate_distance": 0}, "batch": {"twin_cosine": 1.0}}, repeating, strategies="zcore,hybrid"
+    ),
     "rare": Study(scenes=rare, strategies="zcore,entropy,hybrid,hybrid+class_balanced"),
 }
 
