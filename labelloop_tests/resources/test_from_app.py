@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from labelloop.adapters.cvat.jobs import delete_frames, jobs_of_task
 from labelloop.adapters.fiftyone.dataset import LoopDataset
@@ -18,13 +19,14 @@ from labelloop.core.errors import ConfigError, CvatUnreachableError, LabelError,
 from labelloop.core.vocabulary import Field
 from labelloop.resources import app_edits
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.project import Project
 from labelloop.resources.rebuild import rebuild
 from labelloop.resources.shown import show_version
 from labelloop.resources.taken import save_taken
 from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
 from labelloop_tests.fiftyone_world import database
 from labelloop_tests.resources.test_repush import Sent, backups
-from labelloop_tests.sending import configure, place, through
+from labelloop_tests.sending import place, through
 
 __all__ = ["place"]
 pytestmark = pytest.mark.slow
@@ -254,7 +256,7 @@ def test_afterwards_there_is_nothing_to_do_and_the_next_take_finds_nothing_new(s
     assert list(shown.now.ledger.stored_labels("v0").contents) == held
     assert shown.repush() == [NOTHING]
     assert shown.repush(from_app=False) == ["the tasks of v0 hold the labels that are here"]
-    assert not save_taken(shown.now, "v0", through(shown.server).take(shown.now, "v0", lambda _: None))
+    assert not save_taken(shown.now, "v0", through(shown.server).take(shown.now, "v0", lambda _: None))[0]
     assert (shown.now.ledger.revision("v0"), shown.now.ledger.drawn("v0")) == (revision, drawn_here)
     assert shown.on_server() == held
 
@@ -320,10 +322,11 @@ def test_an_edit_that_cvat_cannot_hold_is_refused_by_name_and_nothing_is_written
 
 def test_what_must_not_be_written_is_refused_before_anything_is_kept(shown):
     shown.edit(move_first_box)
-    shown.now = replace_settings(shown, push=False)
+    annotation = yaml.safe_load(shown.now.config.read_text())["annotation"]
+    shown.now = configured(shown, annotation=annotation | {"push": False})
     with pytest.raises(ConfigError, match=r"annotation\.push is false"):
         shown.repush()
-    shown.now = replace_settings(shown, push=True)
+    shown.now = configured(shown, annotation=annotation)
     shown.put(shown.tasks[0], {"shapes": [shown.box(0, 3)], "tags": [], "tracks": []})
     before = shown.on_server()
     with pytest.raises(MissingStateError, match=r"People changed tasks of v0 .*Take them first"):
@@ -331,9 +334,11 @@ def test_what_must_not_be_written_is_refused_before_anything_is_kept(shown):
     assert (shown.on_server(), note(shown), backups(shown)) == (before, None, [])
 
 
-def replace_settings(shown: Shown, **annotation: Any) -> Any:
-    configured = shown.now.settings.annotation
-    return configure(shown.now.config.parent, project=configured.project, **{"max_task_images": 2, **annotation})
+def configured(shown: Shown, **settings: Any) -> Project:
+    """The project, after somebody changed `labelloop.yaml`."""
+    content = yaml.safe_load(shown.now.config.read_text())
+    shown.now.config.write_text(yaml.safe_dump(content | settings))
+    return Project(shown.now.config)
 
 
 @pytest.mark.parametrize("asked", ["PUT", "GET"])
@@ -494,3 +499,23 @@ def test_a_new_shape_has_a_number_above_all_that_the_batch_ever_had(shown):
     with shown.dataset() as loop:
         edits = app_edits.read_edits(shown.now, loop, shown.server, "v0")
     assert max(shape["id"] for shape in edits.contents[0].frames[0].shapes) == 10**7 + 1
+
+
+def test_classes_of_whole_images_are_tags_and_those_that_stay_keep_their_number(shown):
+    shown.now = configured(shown, image_classes=["cat", "dog"])
+    shown.show()
+    assert shown.repush() == [NOTHING]
+    before = shown.on_server()[0].frames[0]
+
+    def look_again(sample: Any) -> None:
+        fo: Any = importlib.import_module("fiftyone")
+        sample[Field.HUMAN_TAGS].classifications.append(fo.Classification(label="dog"))
+
+    shown.edit(look_again)
+    shown.repush()
+    after = shown.on_server()[0].frames[0]
+    assert [(tag["label"], tag["attributes"]) for tag in after.tags] == [
+        ("cat", before.tags[0]["attributes"]), ("dog", []),
+    ]  # fmt: skip
+    assert without_numbers(after.shapes) == without_numbers(before.shapes)
+    assert shown.repush() == [NOTHING]
