@@ -147,6 +147,12 @@ def changed(
     new |= {name: now.about.get(name, DRAWN.get(name)) for name in MARKS if _told(was, name) != _told(now, name)}
     if was.label != now.label:
         return new | _relabelled(item, was, now, there.find(now.label, kind, where(now)), there)
+    gone = sorted(was.said.keys() - now.said.keys())
+    if gone:
+        raise LabelError(
+            f"{where(now)} says nothing of {', '.join(gone)} any more, and in CVAT it has a value",
+            "Give it one in the App; a text may be empty.",
+        )
     said = {name: value for name, value in now.said.items() if was.said.get(name) != value}
     return new | ({"attributes": _said(item, was, said, there)} if said else {})
 

@@ -86,8 +86,11 @@ def read_edits(now: Project, loop: LoopDataset, server: CvatServer, batch: str) 
         )
     before = [label for label in expected if label.sample_id in on]
     after = _left(now, batch, stored, on, samples, before)
-    contents = _edited(now, batch, stored, Shown(on, before, after), there)
-    if contents != stored.contents:
+    was, left = state(before, on, COMPARED), state(after, on, COMPARED)
+    touched = {sample_id for sample_id in on if was[sample_id] != left[sample_id]}
+    contents = stored.contents
+    if touched:  # also what is no difference there is not as people left it
+        contents = _edited(now, batch, stored, Shown(on, before, after), touched, there)
         found = as_untouched(now, batch, _with(stored, contents), attributes)
         task_of = {sample_id: task_id for sample_id, (task_id, _) in live.items()}
         refuse_unlike(
@@ -95,7 +98,7 @@ def read_edits(now: Project, loop: LoopDataset, server: CvatServer, batch: str) 
             [label for label in found if label.sample_id in on],
             lambda label: _attributes(there[task_of[label.sample_id]], label),
         )
-    return Edits(contents, state(after, on, COMPARED), tuple(attributes), len(live) - len(on))
+    return Edits(contents, left, tuple(attributes), len(live) - len(on))
 
 
 def refuse_edited_since(now: Project, loop: LoopDataset, batch: str, edits: Edits) -> None:
@@ -172,12 +175,13 @@ def _left(
 
 
 def _edited(
-    now: Project, batch: str, stored: StoredLabels, shown: Shown, there: Mapping[int, TaskLabels]
+    now: Project,
+    batch: str,
+    stored: StoredLabels,
+    shown: Shown,
+    touched: Collection[str],
+    there: Mapping[int, TaskLabels],
 ) -> tuple[TaskContent, ...]:
-    was, left = state(shown.before, shown.on, COMPARED), state(shown.after, shown.on, COMPARED)
-    touched = {sample_id for sample_id in shown.on if was[sample_id] != left[sample_id]}
-    if not touched:
-        return stored.contents
     settled = [label for label in shown.before if label.sample_id not in touched]
     after = [*settled, *(label for label in shown.after if label.sample_id in touched)]
     numbers = itertools.count(_highest(now, batch, stored) + 1)

@@ -201,6 +201,14 @@ def test_what_a_shape_cannot_be_is_refused_with_its_sample(change, match):
         with_labels(content, lambda shown: [replace(shown[0], **change)])
 
 
+def test_an_attribute_that_was_taken_off_is_refused():
+    """CVAT would keep its value, and the next take bring it back."""
+    said = [{"spec_id": 4, "name": "hue", "value": "red"}, {"spec_id": 5, "name": "note", "value": "x"}]
+    content = task(frame(0, "0.jpg", {**POLYGON, "attributes": said, "label_id": 3}))
+    with pytest.raises(LabelError, match=r"on sample s0 says nothing of note any more"):
+        with_labels(content, lambda shown: [replace(shown[0], said={"hue": "red"})])
+
+
 def test_a_class_that_was_renamed_here_is_the_label_that_the_task_calls_otherwise():
     there = TaskLabels.of([LabelThere(3, "kitten")], [], lambda name: {"kitten": "cat"}.get(name, name))
     content = task(frame(0, "0.jpg", {**POLYGON, "label": "kitten", "label_id": 3}))
