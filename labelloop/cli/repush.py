@@ -58,6 +58,8 @@ def _from_app(now: Project, cvat: CvatResource, batch: str, say: Say, agreed: bo
     if begun:
         say(f"edits that were read from the App earlier are on their way into the tasks of {batch}")
     if plans and not _is_agreed(batch, plans, say, agreed):
+        if begun:
+            say(edits_of_app.give_up(now, batch))
         return
     if not begun:
         edits_of_app.begin(now, dataset, cvat, batch, edits, plans, say)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from labelloop.cli.repush import Agree, Say, lock_of
+from labelloop.resources import from_app as edits_of_app
 from labelloop.resources import repush as repushing
 from labelloop.resources import restore as restoring
 from labelloop.resources.cvat import CvatResource
@@ -41,6 +42,7 @@ def restore(
         plans = restoring.plan(now, cvat, batch, names, over_people=over_people)
         if not plans:
             say(f"the tasks hold what is in {', '.join(names)}")
+            _end_edits(now, batch, say)
             return
         for each in plans:
             say(f"task {each.ours.task_id} '{each.ours.name}', {each.ours.url}")
@@ -52,6 +54,14 @@ def restore(
         if not (agreed if isinstance(agreed, bool) else agreed(question)):
             say("nothing was changed")
             return
+        _end_edits(now, batch, say)
         repushing.carry_out(now, cvat, batch, plans, say, told="what is in its backup")
         say(f"what they held until now is in {now.home.root / 'backups' / batch}")
         say("their labels here are those of before: they are taken again by the sensors, or take_batch, take_holdout")
+
+
+def _end_edits(now: Project, batch: str, say: Say) -> None:
+    """Whoever wants back what was there does not want written over it what was on its way."""
+    names = edits_of_app.put_aside(now, batch)
+    if names:
+        say(f"edits of the App were on their way into {batch}, and are so no more; they are kept: {', '.join(names)}")

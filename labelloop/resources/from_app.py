@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from labelloop.adapters.cvat.rewrite import refuse_unwritable
 from labelloop.adapters.fiftyone.dataset import LoopDataset
-from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import HOLDOUT
 from labelloop.resources import repush
@@ -61,7 +60,7 @@ def plan(now: Project, cvat: CvatResource, batch: str, edits: Edits) -> list[rep
     """The tasks that the edits would change, each with the frames that would be others.
 
     Raises:
-        MissingStateError: If people changed a task since; edits that were begun are put aside then, in `backups`.
+        MissingStateError: If people changed a task since; edits that were begun are put aside then.
     """
     with _put_aside_when_overtaken(now, batch):
         found = repush.compare(now, cvat, batch, edits.contents)
@@ -116,6 +115,24 @@ def carry_out(
     now.ledger.remove("rewriting", _note(batch))
 
 
+def put_aside(now: Project, batch: str) -> list[str]:
+    """Let edits be on their way no more; names the backups that hold the tasks as they were to be."""
+    edits = begun(now, batch)
+    if edits is None:
+        return []
+    taken = now.ledger.contents(batch)[0]
+    names = [repush.back_up(now, batch, each, "from-app") for each in edits.contents if each not in taken]
+    now.ledger.remove("rewriting", _note(batch))
+    return names
+
+
+def give_up(now: Project, batch: str) -> str:
+    """Put edits aside that somebody does not want any more, unless a task is half written; says what became of them."""
+    if repush.is_half_written(now, batch):
+        return f"they stay on their way, for a task is half written: `labelloop restore {batch}` lists what it held"
+    return f"they are on their way no more; `labelloop restore {batch}` lists them: {', '.join(put_aside(now, batch))}"
+
+
 def _show(now: Project, loop: LoopDataset, batch: str, edits: Edits) -> None:
     version = now.ledger.label_version(batch)
     there = set(loop.known_ids()) & set(version.reviewed)
@@ -133,14 +150,12 @@ def _put_aside_when_overtaken(now: Project, batch: str) -> Iterator[None]:
     try:
         yield
     except MissingStateError as error:
-        noted = now.ledger.read_or_none("rewriting", _note(batch))
-        if noted is None or repush.is_half_written(now, batch):
+        if begun(now, batch) is None or repush.is_half_written(now, batch):
             raise
-        name = f"{batch}/from-app-{content_hash(noted)}"
-        now.ledger.write("backups", name, noted)
-        now.ledger.remove("rewriting", _note(batch))
+        names = ", ".join(put_aside(now, batch))
         raise MissingStateError(
-            f"{error.what}. What was edited in the App is kept in backups/{name}.json", error.remedy
+            f"{error.what}. What was edited in the App is kept ({names})",
+            f"{error.remedy} `labelloop restore {batch}` lists what is kept.",
         ) from error
 
 

@@ -185,7 +185,7 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
     now = pull.content(server, task_id, names)
     if now.revision != each.theirs.revision:
         raise _changed(project, batch, [now])
-    _back_up(project, batch, now)
+    back_up(project, batch, now, "task")
     parts = [Holding(drawn, deleted_in(now)), to_be_held(server, task_id, each.ours)]
     begun = [*_begun(project, batch, task_id), *parts]
     project.ledger.write("rewriting", _note(batch, task_id), [part.to_dict() for part in begun])
@@ -198,13 +198,19 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
     project.ledger.remove("rewriting", _note(batch, task_id))
 
 
-def _back_up(project: Project, batch: str, content: TaskContent) -> None:
-    name = f"{batch}/task-{content.task_id}-{content.revision}"
-    project.ledger.write("backups", name, content.to_dict())
-    if TaskContent.from_dict(project.ledger.read("backups", name)) != content:
+def back_up(project: Project, batch: str, content: TaskContent, kind: str) -> str:
+    """Keep a content where `labelloop restore` finds it; returns the name of the backup, which begins with its kind.
+
+    Raises:
+        CvatError: If it does not hold the content.
+    """
+    name = f"{kind}-{content.task_id}-{content.revision}"
+    project.ledger.write("backups", f"{batch}/{name}", content.to_dict())
+    if TaskContent.from_dict(project.ledger.read("backups", f"{batch}/{name}")) != content:
         raise CvatError(
             f"The backup {name} does not hold what task {content.task_id} does", "Check the disk; nothing was written."
         )
+    return name
 
 
 def _note(batch: str, task_id: int) -> str:

@@ -14,6 +14,7 @@ from labelloop.core.drawn import received
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.task_table import SHORT
 from labelloop.resources.cvat import CvatResource
+from labelloop.resources.from_app import begun
 from labelloop.resources.project import Project
 from labelloop.resources.repush import Rewriting, compare, require_writable
 
@@ -40,9 +41,9 @@ class Backup:
 
 
 def backups(project: Project, batch: str) -> list[Backup]:
-    """The backups of the tasks of a batch, oldest first."""
+    """The backups of the tasks of a batch, and edits of the App that never arrived there, oldest first."""
     folder = project.home.root / "backups" / batch
-    return sorted((_read(project, batch, path) for path in folder.glob("task-*.json")), key=lambda each: each.taken)
+    return sorted((_read(project, batch, path) for path in folder.glob("*.json")), key=lambda each: each.taken)
 
 
 def plan(
@@ -65,7 +66,9 @@ def plan(
     require_writable(project, batch)
     there = {each.name: each for each in backups(project, batch)}
     chosen = _chosen(project, batch, there, names)
-    found = compare(project, cvat, batch, chosen, [each.content for each in there.values()])
+    on_their_way = begun(project, batch)
+    edited = on_their_way.contents if on_their_way else ()
+    found = compare(project, cvat, batch, chosen, [*(each.content for each in there.values()), *edited])
     unknown = [f"#{each.theirs.task_id} {each.theirs.url}" for each in found if each.frames and not each.is_known]
     if unknown and not over_people:
         raise MissingStateError(

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,12 +14,14 @@ import yaml
 from labelloop.adapters.cvat.jobs import delete_frames, jobs_of_task
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.cli import repush as command
+from labelloop.cli import restore as restoring
 from labelloop.core.errors import ConfigError, CvatUnreachableError, LabelError, MissingStateError
 from labelloop.core.vocabulary import Field
 from labelloop.resources import app_edits
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import Project
 from labelloop.resources.rebuild import rebuild
+from labelloop.resources.restore import backups as kept_here
 from labelloop.resources.shown import show_version
 from labelloop.resources.taken import save_taken
 from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
@@ -105,7 +106,7 @@ class Shown(Sent):
 
     def sample(self, image: int) -> str:
         contents = self.now.ledger.contents("v0")[0]
-        return self.sample_of[contents[0].frames[image].name]
+        return self.sample_of[[frame.name for content in contents for frame in content.frames][image]]
 
     def edit(self, change: Callable[[Any], None], image: int = 0) -> None:  # type: ignore[override]
         """What a person does in the App on one image."""
@@ -410,11 +411,11 @@ def test_edits_that_people_in_cvat_were_faster_than_are_put_aside_and_the_task_c
         shown.repush(server=lossy)
     shown.now.ledger.remove("rewriting", f"v0/task-{shown.tasks[0]}")  # it was killed before it began to write
     shown.put(shown.tasks[0], {"shapes": [shown.box(0, 3)], "tags": [], "tracks": []})
-    with pytest.raises(MissingStateError, match=r"is kept in backups/v0/from-app-\w+.json.*Take them first"):
+    with pytest.raises(MissingStateError, match=r"is kept \(from-app-.*Take them first.*`labelloop restore v0` lists"):
         shown.repush()
     assert note(shown) is None
-    kept = json.loads(next(path for path in backups(shown) if "from-app" in path.name).read_text())
-    assert app_edits.Edits.from_dict(kept).contents[0].frames[0].shapes
+    [kept] = [each for each in backups_of(shown) if each.name.startswith("from-app")]
+    assert [16.0, 12.0, 48.0, 36.0] in [shape["points"] for shape in kept.content.frames[0].shapes]
     assert shown.take() is None
 
 
@@ -519,3 +520,75 @@ def test_classes_of_whole_images_are_tags_and_those_that_stay_keep_their_number(
     ]  # fmt: skip
     assert without_numbers(after.shapes) == without_numbers(before.shapes)
     assert shown.repush() == [NOTHING]
+
+
+NOT_HELD = [
+    (change_of(*LINES, "ellipse", rotation=10.0), "cannot go to CVAT as it is"),
+    (change_of(*BOXES, "", source="file"), "cannot go to CVAT as it is"),
+    (change_of(*LINES, "ellipse", note=None), "says nothing of note any more"),
+]
+
+
+def test_an_edit_that_would_not_arrive_is_refused_also_when_it_is_the_only_one(shown):
+    for change, match in NOT_HELD:
+        shown.edit(change)
+        with pytest.raises(LabelError, match=match):
+            shown.repush()
+        shown.show()
+
+
+def broken_off(shown: Shown, monkeypatch: pytest.MonkeyPatch, step: str) -> list[Any]:
+    """Edits in both tasks whose writing broke off here; what the tasks held before."""
+    before = shown.on_server()
+    shown.edit(move_first_box)
+    shown.edit(move_first_box, image=2)
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"labelloop.resources.{step}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            shown.repush()
+    return before
+
+
+def restored(shown: Shown, monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
+    monkeypatch.setattr(restoring, "CvatResource", lambda: through(shown.server))
+    said: list[str] = []
+    restoring.restore(shown.now, "v0", names, said.append, over_people=False, agreed=True)
+    return said
+
+
+@pytest.mark.parametrize("step", ["repush.write_content", "from_app.save_taken"])
+def test_who_restores_what_was_there_ends_edits_on_their_way_and_they_are_kept(shown, monkeypatch, step):
+    """Before the first task was written, and when both are and the labels here are not yet those."""
+    before = broken_off(shown, monkeypatch, step)
+    names = [each.name for each in backups_of(shown)]
+    assert any("on their way into v0" in line for line in restored(shown, monkeypatch, *names))
+    assert [each.revision for each in shown.on_server()] == [each.revision for each in before]
+    assert list((shown.now.home.root / "rewriting").rglob("*.json")) == []
+    shown.take()
+    kept = [each.name for each in backups_of(shown) if each.name.startswith("from-app")]
+    assert len(kept) == 2
+    restored(shown, monkeypatch, *kept)
+    assert [16.0, 12.0, 48.0, 36.0] in [points for _, _, points in drawn(shown)]
+
+
+def backups_of(shown: Shown) -> list[Any]:
+    return kept_here(shown.now, "v0")
+
+
+def test_edits_that_nobody_wants_any_more_are_on_their_way_no_more(shown, monkeypatch):
+    before = broken_off(shown, monkeypatch, "from_app.carry_out")
+    assert note(shown) is not None
+    said = shown.repush(agreed=False)
+    assert said[-1].startswith("they are on their way no more; `labelloop restore v0` lists them: from-app-")
+    assert (note(shown), shown.on_server()) == (None, before)
+    shown.take()
+
+
+def test_edits_of_which_half_a_task_is_written_stay_on_their_way(shown, monkeypatch):
+    broken_off(shown, monkeypatch, "repush.write_content")
+    assert "`labelloop restore v0` lists" in shown.repush(agreed=False)[-1]
+    assert note(shown) is not None
