@@ -91,9 +91,9 @@ def _labels(value: Any) -> list[Any]:
 
 
 def _plain(value: Any, names: Mapping[str, str]) -> Any:
-    """Without ids, absent and None being the same; ids of labels become their names."""
+    """Without ids, in order of the keys, absent and None being the same; ids of labels become their names."""
     if isinstance(value, dict):
-        kept = {key: each for key, each in value.items() if key not in BY_LOT and each is not None}
+        kept = {key: each for key, each in sorted(value.items()) if key not in BY_LOT and each is not None}
         return {key: sorted(each) if key == "tags" else _plain(each, names) for key, each in kept.items()}
     if isinstance(value, list):
         return [_plain(each, names) for each in value]
