@@ -28,6 +28,7 @@ from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.rebuild import rebuild
+from labelloop.resources.restore import backups
 from labelloop.resources.runs import PROCESS_TAG
 from labelloop.sandbox.server.running import SandboxServer
 from labelloop.sensors import SENSORS, cvat_project_updated, cvat_tasks_completed, next_iteration
@@ -264,6 +265,12 @@ def test_labels_that_were_edited_in_the_app_are_judged_again_and_nothing_is_trai
     said.clear()
     repush(world.now, "v0", said.append, agreed=True, from_app=True)
     assert said[-1] == "nothing to do: the tasks of v0 hold the labels that the App shows"
+    with DatasetResource().writing(world.now, lambda _: None) as loop:
+        sample = loop.dataset.match({"sample_id": edited}).first()
+        sample["human_labels"].detections = []
+        sample.save()
+    assert world.run("take_batch", "v0").success
+    assert backups(world.now, "v0")[-1].name.startswith("from-app-")
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, linked_table, table
 from labelloop.resources.taken import save_taken
+from labelloop.resources.unsent import keep_unsent
 
 
 @dg.asset(group_name="pool", owners=OWNERS, kinds={"cvat"}, deps=["splits"], retry_policy=CVAT_RETRIES)
@@ -64,7 +65,7 @@ def annotated_holdout(
     The labels of golden are its baseline; `dataset.info["golden_qa_history"]` has it and each later comparison.
     """
     now = project.current
-    version, found = _take(context, now, cvat, HOLDOUT)
+    version, found = _take(context, now, dataset, cvat, HOLDOUT)
     with dataset.writing(now, context.log.info) as loop:
         lay_again(now, loop, HOLDOUT)
         show_golden_history(now, loop)
@@ -88,17 +89,19 @@ def annotated_batch(
     """
     iteration = context.partition_key
     now = project.current
-    version, found = _take(context, now, cvat, iteration)
+    version, found = _take(context, now, dataset, cvat, iteration)
     with dataset.writing(now, context.log.info) as loop:
         lay_again(now, loop, iteration)
     return _result(now, iteration, version, found, batch_view(iteration))
 
 
 def _take(
-    context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str
+    context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource, cvat: CvatResource, batch: str
 ) -> tuple[LabelVersion, Comparison | None]:
     """The labels of a batch, and what people made of the boxes that were drawn beforehand."""
-    is_new, found = save_taken(now, batch, cvat.take(now, batch, context.log.info))
+    contents = cvat.take(now, batch, context.log.info)
+    keep_unsent(now, dataset, cvat, batch, context.log.info, context.log.warning)
+    is_new, found = save_taken(now, batch, contents)
     if not is_new:
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
     return now.ledger.label_version(batch), found

@@ -16,6 +16,7 @@ from labelloop.resources.outgoing import told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import table
+from labelloop.resources.unsent import keep_unsent
 
 
 class RelabelConfig(dg.Config):
@@ -75,7 +76,7 @@ def annotated_relabel(
     """
     now = project.current
     done = relabelling.complete(now, cvat)
-    versions = {name: _take(context, now, cvat, name) for name in done}
+    versions = {name: _take(context, now, dataset, cvat, name) for name in done}
     with dataset.writing(now, context.log.info) as loop:
         lay_again(now, loop, *done)
     return dg.MaterializeResult(
@@ -89,10 +90,13 @@ def annotated_relabel(
     )
 
 
-def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource, batch: str) -> LabelVersion:
+def _take(
+    context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource, cvat: CvatResource, batch: str
+) -> LabelVersion:
     sample_of = now.ledger.samples_of_frames(batch)
     contents = cvat.take(now, batch, context.log.info)
     relabelling.refuse_lost(now, batch, [sample_of.get(f.name, "") for content in contents for f in content.frames])
+    keep_unsent(now, dataset, cvat, batch, context.log.info, context.log.warning)
     if not now.ledger.save_labels(batch, contents, sample_of, now.settings.image_classes):
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
     return now.ledger.label_version(batch)

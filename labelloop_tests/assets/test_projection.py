@@ -138,3 +138,5 @@ def test_whatever_happened_fiftyone_shows_what_a_rebuild_shows(world, tmp_path: 
             step()
         found = differences(shown(one), rebuilt(one))
         assert found == [], f"after {step.__name__}"
+    kept = [path.name for path in one.now.home.root.glob("backups/*/*") if path.name.startswith(("from-app", "in-app"))]
+    assert kept == [], "nobody changed a label in the App"

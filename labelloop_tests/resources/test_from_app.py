@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from labelloop.resources.rebuild import rebuild
 from labelloop.resources.restore import backups as kept_here
 from labelloop.resources.shown import show_version
 from labelloop.resources.taken import save_taken
+from labelloop.resources.unsent import keep_unsent
 from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
 from labelloop_tests.fiftyone_world import database
 from labelloop_tests.resources.test_repush import Sent, backups
@@ -592,3 +594,36 @@ def test_edits_of_which_half_a_task_is_written_stay_on_their_way(shown, monkeypa
     broken_off(shown, monkeypatch, "repush.write_content")
     assert "`labelloop restore v0` lists" in shown.repush(agreed=False)[-1]
     assert note(shown) is not None
+
+
+def unsent(shown: Shown) -> tuple[list[str], list[str]]:
+    """What is kept before the batch is taken again, and what is said of it."""
+    said: list[str] = []
+    cvat = through(shown.server)
+    return keep_unsent(shown.now, DatasetResource(), cvat, "v0", lambda _: None, said.append), said
+
+
+def test_edits_that_nobody_sent_are_kept_before_the_batch_is_taken_again_and_can_be_put_back(shown, monkeypatch):
+    assert unsent(shown) == ([], [])
+    shown.edit(move_first_box)
+    moved = shown.seen()[shown.sample(0)]
+    shown.put(shown.tasks[1], {"shapes": [shown.box(0, 6)], "tags": [], "tracks": []})
+    (name,), (warning,) = unsent(shown)
+    assert name in warning
+    shown.show()
+    assert (unsent(shown), shown.seen()[shown.sample(0)] == moved) == (([], []), False)
+    restored(shown, monkeypatch, name)
+    shown.show()
+    assert shown.seen()[shown.sample(0)] == moved
+
+
+def test_edits_that_cvat_cannot_hold_are_kept_as_the_app_showed_them(shown):
+    change, match = REFUSED[0]
+    shown.edit(change)
+    (name,), (warning,) = unsent(shown)
+    assert re.search(match, warning)
+    stored = shown.now.ledger.read("backups", f"v0/{name}")[shown.sample(0)][str(Field.HUMAN_LABELS)]
+    with shown.dataset() as loop:
+        drawn = loop.dataset.match({"sample_id": shown.sample(0)}).first()[Field.HUMAN_LABELS]
+    assert stored == json.loads(drawn.to_json())
+    assert backups_of(shown) == []

@@ -1,5 +1,6 @@
 """Labels of people as the App has them now, and as it would have them had nobody touched them: to be compared."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,6 +56,17 @@ def read_samples(loop: LoopDataset, sample_ids: Iterable[str], attributes: Colle
         )
         found[sample_id] = OnSample(origin[0], str(origin[1]), frozenset(holders), tuple(labels))
     return found
+
+
+def as_they_are(loop: LoopDataset, sample_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """All labels of people on samples as FiftyOne has them, by sample and field, as JSON-like values."""
+    fields = [str(field) for field in COMPARED if loop.dataset.has_field(str(field))]
+    ids, *columns = loop.view_of(sample_ids).values([str(Field.SAMPLE_ID), *fields])
+    rows = (zip(fields, holders, strict=True) for holders in zip(*columns, strict=True))
+    return {
+        sample_id: {field: json.loads(holder.to_json()) for field, holder in row if holder is not None}
+        for sample_id, row in zip(ids, rows, strict=True)
+    }
 
 
 def boxes_as_shown(boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> list[ShapeLabel]:
