@@ -1,10 +1,20 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from labelloop.cli.signals import StopRequest
+from labelloop.cli.signals import ASKING, StopRequest
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """No signal is ignored: whoever runs the tests may have it so (`nohup`, a script's `&`), and Dagster spreads that."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ASKING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
