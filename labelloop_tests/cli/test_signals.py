@@ -10,7 +10,7 @@ from labelloop.cli.signals import ASKING, StopRequest
 
 @pytest.fixture(autouse=True)
 def heard() -> Iterator[None]:
-    """No signal is ignored: whoever runs the tests may have it so (`nohup`, a script's `&`), and Dagster spreads that."""
+    """No signal is ignored: whoever runs the tests may have it so (`nohup`, a script's `&`); Dagster spreads that."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in ASKING}
     yield
     for number, handler in before.items():
