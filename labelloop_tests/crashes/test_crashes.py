@@ -56,7 +56,7 @@ PLAN = {
         [
             Kill("upload, images are on their way", SANDBOX, f"{UPLOAD}.upload", 2),
             Kill("upload, the last task is looked at once more", MONGOD, f"{PUSH}:_verified", 4),
-            not_renamed("v0.json"),
+            not_renamed("tasks/v0.json"),
         ],
         [Kill("FiftyOne write, tags are set and the view is not", RUN, f"{SHOWN}.save_view")],
         [Kill("FiftyOne write, the batch is half shown", MONGOD, f"{SHOWN}.replace_tag", after=True)],
