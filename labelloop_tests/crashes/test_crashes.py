@@ -23,7 +23,7 @@ UPLOAD = "labelloop.adapters.cvat.client:CvatServer"
 PULL = "labelloop.adapters.cvat.pull:content"
 TRAIN = "labelloop.adapters.yolo.training:_run"
 EPOCH = "labelloop.adapters.yolo.run_state:History.note"
-EVALUATE = "labelloop.assets.evaluate:show_evaluation"
+EVALUATE = "labelloop.resources.evaluated:show_evaluation"
 WRITE = "pathlib:Path.replace"  # the moment between a whole temporary file and its name
 
 
