@@ -16,6 +16,7 @@ from labelloop.resources.outgoing import told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import table
+from labelloop.resources.taken import save_taken
 from labelloop.resources.unsent import keep_unsent
 
 
@@ -97,7 +98,8 @@ def _take(
     contents = cvat.take(now, batch, context.log.info)
     relabelling.refuse_lost(now, batch, [sample_of.get(f.name, "") for content in contents for f in content.frames])
     keep_unsent(now, dataset, cvat, batch, context.log.info, context.log.warning)
-    if not now.ledger.save_labels(batch, contents, sample_of, now.settings.image_classes):
+    is_new, _ = save_taken(now, batch, contents)
+    if not is_new:
         context.log.info(f"{batch}: nothing has changed since the labels were last taken")
     return now.ledger.label_version(batch)
 

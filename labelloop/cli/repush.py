@@ -40,7 +40,7 @@ def repush(now: Project, batch: str, say: Say, *, agreed: bool | Agree, from_app
         plans = repushing.plan(now, cvat, batch)
         if not plans:
             say(f"the tasks of {batch} hold the labels that are here")
-        elif _is_agreed(batch, plans, say, agreed):
+        elif is_agreed(plans, _question(batch, plans), say, agreed):
             repushing.carry_out(now, cvat, batch, plans, say)
             say(f"what they held before is in {now.home.root / 'backups' / batch}")
 
@@ -57,7 +57,7 @@ def _from_app(now: Project, cvat: CvatResource, batch: str, say: Say, agreed: bo
         return
     if begun:
         say(f"edits that were read from the App earlier are on their way into the tasks of {batch}")
-    if plans and not _is_agreed(batch, plans, say, agreed):
+    if plans and not is_agreed(plans, _question(batch, plans), say, agreed):
         if begun:
             say(edits_of_app.give_up(now, batch))
         return
@@ -67,16 +67,22 @@ def _from_app(now: Project, cvat: CvatResource, batch: str, say: Say, agreed: bo
     say(f"what they held before is in {now.home.root / 'backups' / batch}")
 
 
-def _is_agreed(batch: str, plans: Sequence[repushing.Rewriting], say: Say, agreed: bool | Agree) -> bool:
+def is_agreed(plans: Sequence[repushing.Rewriting], question: str, say: Say, agreed: bool | Agree) -> bool:
+    """Whether somebody agrees to what would be written, after it was shown."""
     for each in plans:
         say(f"task {each.ours.task_id} '{each.ours.name}', {each.ours.url}")
+        if not each.is_known:
+            say("  people changed it since its labels were taken: their work is in the new backup alone")
         for frame in each.frames:
             say(f"  {frame.told}")
-    question = f"Write the labels that are here over those in {len(plans)} tasks of {batch}?"
     yes = agreed if isinstance(agreed, bool) else agreed(question)
     if not yes:
         say("nothing was changed")
     return yes
+
+
+def _question(batch: str, plans: Sequence[repushing.Rewriting]) -> str:
+    return f"Write the labels that are here over those in {len(plans)} tasks of {batch}?"
 
 
 def lock_of(batch: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from labelloop.cli.repush import Agree, Say, lock_of
+from labelloop.cli.repush import Agree, Say, is_agreed, lock_of
 from labelloop.resources import from_app as edits_of_app
 from labelloop.resources import repush as repushing
 from labelloop.resources import restore as restoring
@@ -44,15 +44,8 @@ def restore(
             say(f"the tasks hold what is in {', '.join(names)}")
             _end_edits(now, batch, say)
             return
-        for each in plans:
-            say(f"task {each.ours.task_id} '{each.ours.name}', {each.ours.url}")
-            if not each.is_known:
-                say("  people changed it since its labels were taken: their work is in the new backup alone")
-            for frame in each.frames:
-                say(f"  {frame.told}")
         question = f"Write what is in {', '.join(names)} over what is in {len(plans)} tasks of {batch} now?"
-        if not (agreed if isinstance(agreed, bool) else agreed(question)):
-            say("nothing was changed")
+        if not is_agreed(plans, question, say, agreed):
             return
         _end_edits(now, batch, say)
         repushing.carry_out(now, cvat, batch, plans, say, told="what is in its backup")

@@ -17,10 +17,10 @@ from labelloop.adapters.fiftyone.edits import (
     OnSample,
     boxes_as_shown,
     read_samples,
-    shapes_as_shown,
     tags_as_shown,
     with_tags_known,
 )
+from labelloop.adapters.fiftyone.shapes import as_shown
 from labelloop.adapters.files.stored_labels import StoredLabels
 from labelloop.core.annotation import RawShape, TaskContent
 from labelloop.core.as_left import State, refuse_unlike, state
@@ -130,7 +130,7 @@ def as_untouched(now: Project, batch: str, stored: StoredLabels, attributes: Col
     tagged = set(tells_of_image(now, batch, version, version.reviewed))
     return [
         *boxes_as_shown(version.boxes, now.ledger.samples(), version.reviewed),
-        *shapes_as_shown(shapes_besides(now, version, taken), attributes),
+        *as_shown(shapes_besides(now, version, taken), attributes),
         *tags_as_shown(version.tags[version.tags["sample_id"].isin(tagged)]),
     ]
 

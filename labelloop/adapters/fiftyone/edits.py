@@ -9,7 +9,7 @@ import pandas as pd
 
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.fiftyone.labels import detections_by_sample
-from labelloop.adapters.fiftyone.shapes import as_shown, name_of, read_labels
+from labelloop.adapters.fiftyone.shapes import name_of, read_labels
 from labelloop.core.drawn import RECTANGLE, TAG
 from labelloop.core.shape_labels import ShapeLabel
 from labelloop.core.vocabulary import SHAPE_FIELDS, Field, Provenance
@@ -87,11 +87,6 @@ def tags_as_shown(tags: pd.DataFrame) -> list[ShapeLabel]:
         )
         for row in tags.itertuples()
     ]  # fmt: skip
-
-
-def shapes_as_shown(labels: Sequence[ShapeLabel], attributes: Collection[str]) -> list[ShapeLabel]:
-    """Other labels as a sample would give them back that shows them untouched."""
-    return as_shown(labels, attributes)
 
 
 def with_tags_known(left: Sequence[ShapeLabel], shown: Sequence[ShapeLabel]) -> list[ShapeLabel]:

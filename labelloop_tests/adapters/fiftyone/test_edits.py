@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as effort
 
-from labelloop.adapters.fiftyone.edits import boxes_as_shown, read_samples, shapes_as_shown
-from labelloop.adapters.fiftyone.shapes import show_shapes
+from labelloop.adapters.fiftyone.edits import boxes_as_shown, read_samples
+from labelloop.adapters.fiftyone.shapes import as_shown, show_shapes
 from labelloop.core.as_left import state
 from labelloop.core.carried import attributes_said
 from labelloop.core.shape_labels import shape_labels
@@ -33,7 +33,7 @@ def test_whatever_people_can_draw_is_as_it_was_expected_when_nobody_touched_it(f
     show_shapes(four, labels, IDS)
     said = {name for _, name in attributes_said(content)}
     found = [label for each in read_samples(four, IDS, said).values() for label in each.labels]
-    assert state(found, IDS, SHAPE_FIELDS) == state(shapes_as_shown(labels, said), IDS, SHAPE_FIELDS)
+    assert state(found, IDS, SHAPE_FIELDS) == state(as_shown(labels, said), IDS, SHAPE_FIELDS)
 
 
 @pytest.mark.slow
