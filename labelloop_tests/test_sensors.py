@@ -17,18 +17,19 @@ from labelloop.adapters import sandbox_server
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import complete_job, jobs_of_task, put_job_annotations, reopen_job
+from labelloop.adapters.cvat.projects import find_or_create_project
 from labelloop.adapters.cvat.transport import BoundedPool
 from labelloop.cli.repush import repush
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import ConfigError, CvatError, CvatLoginError, StuckError
 from labelloop.core.vocabulary import HOLDOUT
 from labelloop.resources import cvat as cvat_resource
-from labelloop.resources import source_pull
+from labelloop.resources import runs, source_pull
+from labelloop.resources.backups import backups
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import ProjectResource
 from labelloop.resources.rebuild import rebuild
-from labelloop.resources.restore import backups
 from labelloop.resources.runs import PROCESS_TAG
 from labelloop.sandbox.server.running import SandboxServer
 from labelloop.sensors import SENSORS, cvat_project_updated, cvat_tasks_completed, next_iteration
@@ -39,6 +40,7 @@ from labelloop_tests.annotating import complete, finish, without_the_last
 from labelloop_tests.assets.test_pull import finished_task
 from labelloop_tests.elsewhere import wait_until
 from labelloop_tests.sandbox.server.controls import Controls
+from labelloop_tests.sandbox.server.receiver import receiving
 from labelloop_tests.worlds import World, make_world
 
 
@@ -171,7 +173,7 @@ def test_a_batch_whose_sending_broke_off_is_requested_again(waiting: Daemon) -> 
     assert waiting.world.now.ledger.read("tasks", "v0") == before
 
 
-def test_the_next_iteration_follows_its_selection_unless_the_loop_stops(waiting: Daemon) -> None:
+def test_the_next_iteration_follows_its_selection_unless_the_loop_stops(waiting: Daemon, monkeypatch) -> None:
     ledger = waiting.world.now.ledger
     ledger.write("selections", "v1", {"stopped": "The pool is exhausted.", "rows": []})
     assert "The pool is exhausted." in waiting.tick(next_iteration)
@@ -179,7 +181,11 @@ def test_the_next_iteration_follows_its_selection_unless_the_loop_stops(waiting:
     (request,) = waiting.tick(next_iteration)
     assert (request.job_name, request.partition_key) == ("next_batch", "v1")
     assert waiting.world.instance.has_dynamic_partition("iteration", "v1")
-    assert waiting.tick(next_iteration) == []  # the same key once more, as from a second daemon: no second run
+
+    # A second daemon asks at the same moment; later, for want of a run, the same is asked for under the same key.
+    assert Daemon(waiting.world).tick(next_iteration) == "v1: next_batch was requested a moment ago"
+    monkeypatch.setattr(runs, "CLAIM_SECONDS", 0.0)
+    assert waiting.tick(next_iteration) == []
 
 
 # -- cvat_tasks_completed -------------------------------------------------------------------------------------
@@ -212,7 +218,7 @@ def test_tasks_completed_one_after_another_start_one_run_once_the_hold_out_is_th
     assert (request.job_name, request.partition_key) == ("label_loop", "v0")
     assert request.run_key.startswith("v0@")
     assert request.run_key.endswith("#1")
-    assert waiting.tick(cvat_tasks_completed) == []
+    assert waiting.tick(cvat_tasks_completed) == "v0: label_loop was requested a moment ago"
 
 
 @pytest.fixture
@@ -226,6 +232,7 @@ def turned(waiting: Daemon) -> Daemon:
     return waiting
 
 
+@pytest.mark.slow
 def test_a_reopened_iteration_is_taken_again_exactly_when_its_boxes_are_others(turned: Daemon) -> None:
     world, ledger = turned.world, turned.world.now.ledger
     model, labels = ledger.read("models", "v0"), ledger.revision("v0")
@@ -299,13 +306,15 @@ def test_a_task_that_was_not_touched_costs_a_look_at_two_lists(waiting: Daemon) 
     world.annotate()
     server = CvatResource().watched(world.now)
     counted, cursors = [server.requests], []
-    for _ in range(3):
-        assert [request.job_name for request in waiting.tick(cvat_tasks_completed)] in (["take_holdout"], [])
+    requested = "holdout: take_holdout was requested a moment ago"
+    for turn in range(3):
+        found = waiting.tick(cvat_tasks_completed)
+        assert requested in found if turn else [request.job_name for request in found] == ["take_holdout"]
         counted.append(server.requests)
         cursors.append(waiting.cursors["cvat_tasks_completed"])
     assert counted[3] - counted[2] == counted[2] - counted[1] == 2 < counted[1] - counted[0]
     waiting.cursors.clear()  # a cursor that was lost costs reading, and no run
-    assert waiting.tick(cvat_tasks_completed) == []
+    assert requested in waiting.tick(cvat_tasks_completed)
     assert {*cursors, waiting.cursors["cvat_tasks_completed"]} == {cursors[0]}
 
 
@@ -340,6 +349,7 @@ def test_a_run_that_fails_is_tried_three_times_and_then_a_person_is_called(waiti
     assert request.run_key.endswith("#1")
 
 
+@pytest.mark.slow
 def test_a_loop_that_died_is_reported_and_requested_again(waiting: Daemon) -> None:
     world = waiting.world
     world.annotate()
@@ -364,9 +374,10 @@ def test_nothing_is_requested_while_a_run_is_on_its_way_or_another_process_works
     world.instance.delete_run(run.run_id)
     with world.now.alone("stages/trained_model-v0", print):
         assert "is at trained_model" in waiting.tick(cvat_tasks_completed)
-    assert isinstance(waiting.tick(cvat_tasks_completed), list)
+    assert waiting.tick(cvat_tasks_completed) == "v0: label_loop was requested a moment ago"
 
 
+@pytest.mark.slow
 def test_labels_that_fail_their_checks_call_a_person_and_corrected_ones_go_on(waiting: Daemon) -> None:
     world = waiting.world
     world.annotate()
@@ -490,6 +501,38 @@ def test_finished_and_changed_tasks_of_a_source_project_prepare_the_pool(waiting
     assert request.job_name == "prepare_pool"
 
 
+@pytest.mark.slow
+def test_a_webhook_that_is_lost_or_comes_twice_misses_no_run_and_starts_none_more(
+    elsewhere: Daemon, monkeypatch, tmp_path
+) -> None:
+    """Sensors ask and are not told: a hook that somebody adds to the project changes nothing."""
+    world = elsewhere.world
+    world.configure(annotation={"push": True, "pull_project": "Existing"})
+    with SandboxServer(tmp_path / "hooked", anonymous_limit=0, fault_key="key") as other, receiving() as receiver:
+        controls = Controls(other)
+        monkeypatch.setenv("CVAT_URL", other.url)
+        monkeypatch.setenv("CVAT_ACCESS_TOKEN", other.credentials.token)
+        server = world.cvat.server(world.now)
+        project = find_or_create_project(server, "Existing", ["one"]).id
+        spec = {"target_url": receiver.url, "type": "project", "events": ["update:job"], "project_id": project}
+        server.write("POST", "/api/webhooks", "adding a hook", spec)
+        controls.add("drop_webhook", path="update:job", times=0)
+        task = finished_task(world, sorted((world.folder / "scenes" / "images").glob("*.jpg"))[:2])
+        assert [request.job_name for request in elsewhere.tick(cvat_project_updated)] == ["prepare_pool"]
+        assert elsewhere.tick(cvat_project_updated) == "pool: prepare_pool was requested a moment ago"
+        assert receiver.deliveries == []
+        controls.send("DELETE", "faults")
+        controls.add("repeat_webhook", path="update:job", times=0)
+        (job,) = jobs_of_task(server, task)
+        reopen_job(server, job.job_id)
+        put_job_annotations(server, job.job_id, [])
+        complete_job(server, job.job_id)
+        told = [body for _, body in receiver.wait(2)]
+        assert told[0] == told[1]
+        assert [request.job_name for request in elsewhere.tick(cvat_project_updated)] == ["prepare_pool"]
+        assert elsewhere.tick(cvat_project_updated) == "pool: prepare_pool was requested a moment ago"
+
+
 def test_a_task_that_was_reopened_and_completed_again_as_it_was_starts_no_run(waiting: Daemon) -> None:
     world = waiting.world
     world.configure(annotation={"pull_project": "Existing"})
@@ -502,6 +545,7 @@ def test_a_task_that_was_reopened_and_completed_again_as_it_was_starts_no_run(wa
     assert "1 finished tasks, all taken" in waiting.tick(cvat_project_updated)
 
 
+@pytest.mark.slow
 def test_with_pull_unfinished_each_revision_of_an_open_task_starts_one_run(waiting: Daemon, monkeypatch) -> None:
     world = waiting.world
     world.configure(annotation={"pull_project": "Existing"})
@@ -519,7 +563,7 @@ def test_with_pull_unfinished_each_revision_of_an_open_task_starts_one_run(waiti
     assert "1 tasks, all taken" in waiting.tick(cvat_project_updated)
     put_job_annotations(server, job.job_id, shapes[:1])
     (request,) = waiting.tick(cvat_project_updated)
-    assert waiting.tick(cvat_project_updated) == []  # the same run key, which Dagster runs once
+    assert waiting.tick(cvat_project_updated) == "pool: prepare_pool was requested a moment ago"
     assert world.start(request).success
     put_job_annotations(server, job.job_id, shapes[:1])  # saved once more, as it is
     read: list[int] = []

@@ -1,12 +1,13 @@
 """What Dagster and the locks of the home know about runs, and the end of runs whose process is gone."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import dagster as dg
 
-from labelloop.adapters.files import locks
+from labelloop.adapters.files import atomic, locks
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.liveness import identity, is_alive, is_gone
 from labelloop.core.decision import Outcome, PastRun
@@ -30,6 +31,7 @@ OUTCOMES = {
 }
 STILL_GOING = "at work, though Dagster calls it failed"
 FAILED_STEP = "FAILURE"
+CLAIM_SECONDS = 60.0  # in which Dagster makes a run that was asked for
 LOOKED_BACK = 20  # ended runs of one job and batch
 # Dagster itself gives a run three minutes to start; one that a terminal began has nobody to watch it.
 LONGEST_START = timedelta(minutes=5)
@@ -41,6 +43,8 @@ class RunLog:
     def __init__(self, instance: dg.DagsterInstance, home: Home) -> None:
         self._instance = instance
         self._home = home
+        newest = instance.get_run_records(limit=1)
+        self._newest = newest[0].storage_id if newest else 0
 
     def busy(self, job: JobName, batch: str) -> str:
         """Who is at this work, in words; any run of an iteration is at all of it."""
@@ -62,8 +66,26 @@ class RunLog:
         return [PastRun(run.run_id, run.tags.get(REQUEST_TAG, ""), self._outcome(run)) for run in runs]
 
     def count(self, job: JobName, request: str) -> int:
-        """How many runs there were for a request."""
-        return self._instance.get_runs_count(dg.RunsFilter(job_name=job.value, tags={REQUEST_TAG: request}))
+        """How many runs there were for a request when this log was opened.
+
+        What another daemon has started since is not counted: with its number Dagster knows the run to be the same.
+        """
+        wanted = dg.RunsFilter(job_name=job.value, tags={REQUEST_TAG: request})
+        return sum(record.storage_id <= self._newest for record in self._instance.get_run_records(wanted))
+
+    def claim(self, run: str) -> bool:
+        """Whether a run may be requested now: not where another daemon has asked for it a moment ago.
+
+        Dagster looks for a run of the same key first and makes one after: two daemons would both find none.
+        """
+        path, now = self._home.root / "requests.json", time.time()
+        with locks.exclusive(self._home.lock("requests")):
+            asked = atomic.read_json(path, "") if path.is_file() else {}
+            fresh = {name: when for name, when in asked.items() if 0 <= now - when < CLAIM_SECONDS}
+            if run in fresh:
+                return False
+            atomic.write_json(path, fresh | {run: now})
+        return True
 
     def _outcome(self, run: dg.DagsterRun) -> Outcome:
         """How a run ended: one that failed with a step begun and not ended did not end by itself."""

@@ -1,6 +1,7 @@
 """What every tick shares: dead runs are ended first, decisions become requests, a skip reason, or a red tick."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -38,11 +39,18 @@ def tick(context: dg.SensorEvaluationContext, project: ProjectResource, look: Lo
     for told in report_dead_runs(context.instance):
         context.log.warning(told)
     now = project.current
+    runs = RunLog(context.instance, now.home)
     try:
-        decisions, cursor = look(now, RunLog(context.instance, now.home))
+        decisions, cursor = look(now, runs)
     except (CvatUnreachableError, DatabaseBusyError) as error:
         return dg.SkipReason(str(error))
-    return _answer(context, decisions, cursor)
+    return _answer(context, [_claimed(decision, runs) for decision in decisions], cursor)
+
+
+def _claimed(decision: Decision, runs: RunLog) -> Decision:
+    if decision.act is not Act.REQUEST or runs.claim(f"{decision.job} {decision.run_key}"):
+        return decision
+    return replace(decision, act=Act.WAIT, why=f"{decision.batch}: {decision.job} was requested a moment ago")
 
 
 def _answer(context: dg.SensorEvaluationContext, decisions: Sequence[Decision], cursor: str | None) -> dg.SensorResult:

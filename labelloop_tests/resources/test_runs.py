@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -215,6 +216,29 @@ def test_what_was_tried_is_told_newest_first_for_one_job_and_batch(instance, hom
         (Outcome.SUCCEEDED, ""), (Outcome.CANCELLED, "v0@r1"), (Outcome.FAILED, "v0@r1"),
     ]  # fmt: skip
     assert RunLog(instance, home).count(JobName.LABEL_LOOP, "v0@r1") == 2
+
+
+def test_a_run_that_another_daemon_starts_meanwhile_has_the_number_that_this_one_would_give(instance, home) -> None:
+    add(instance, NOW.FAILURE, **{REQUEST_TAG: "v0@r1"})
+    log = RunLog(instance, home)
+    add(instance, NOW.SUCCESS, **{REQUEST_TAG: "v0@r1"})
+    assert log.count(JobName.LABEL_LOOP, "v0@r1") == 1
+    assert RunLog(instance, home).count(JobName.LABEL_LOOP, "v0@r1") == 2
+
+
+def test_of_two_daemons_one_may_request_a_run_and_the_other_when_that_came_to_nothing(
+    instance, home, monkeypatch
+) -> None:
+    one, other = RunLog(instance, home), RunLog(instance, home)
+    assert one.claim("label_loop v0@r1#1")
+    assert not other.claim("label_loop v0@r1#1")
+    assert other.claim("label_loop v0@r1#2")
+    assert not one.claim("label_loop v0@r1#2")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + runs.CLAIM_SECONDS)
+    assert other.claim("label_loop v0@r1#1")
+    monkeypatch.setattr(time, "time", lambda: now - 1000)  # a clock that was set back holds nothing up
+    assert one.claim("label_loop v0@r1#1")
 
 
 @pytest.mark.parametrize(
