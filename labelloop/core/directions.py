@@ -50,6 +50,10 @@ class Directions:
         """Most by which a product of two `narrow` rows is off; the factor 2 covers that they are rounded as well."""
         return float(2 * (self.dims + 4) * 2.0**-24)
 
+    def any(self, which: Which) -> NDArray[np.bool_]:
+        """Which of some rows have a direction, that is, are not all zeros."""
+        return np.asarray(self._scale[which] > 0)
+
     def some(self, which: NDArray[np.intp]) -> "Directions":
         """Some rows, copied, of the same centre."""
         return Directions(self._rows[which], self._centre)

@@ -13,11 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from labelloop.core.directions import Directions, mean_of, pair_cosines, parts
 from labelloop.core.errors import LabelError
 from labelloop.core.hashes import Groups, Links, linked_groups
-from labelloop.core.shadows import shadows, slack
+from labelloop.core.shadows import Sieve
 
 _ROWS, _COLUMNS = 1024, 4096  # of a block; small ones are slower
 _SPARSE = 256  # of so many pairs shadows may leave one, or the whole product is faster
-_PATIENCE = 4  # blocks in which shadows may have told too little before nobody looks at them any more
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,54 +55,27 @@ def near_duplicates(embeddings: ArrayLike, threshold: float, *, centre: bool | A
 def near_links(rows: Directions, threshold: float) -> Iterator[Links]:
     """The same pairs without their cosines, block by block and in order."""
     require_cosine(threshold)
-    look = _Look(rows, threshold, shadows(rows))
+    sieve = Sieve.over(rows, _SPARSE)
     for top in parts(len(rows), _ROWS):
-        found = [look.at(top, columns) for columns in parts(len(rows), _COLUMNS, top.start)]
+        found = [
+            _links_between(rows, sieve, top, columns, threshold) for columns in parts(len(rows), _COLUMNS, top.start)
+        ]
         first, second = (np.concatenate(each) for each in zip(*found, strict=True))
         upper = np.flatnonzero(first < second)
         order = upper[np.argsort(first[upper], kind="stable")]
         yield first[order], second[order]
 
 
-@dataclass
-class _Look:
-    """Pairs of a block: by shadows of the rows, or by the rows where shadows tell too little.
-
-    Attributes:
-        rows: All rows.
-        threshold: Least cosine.
-        shadows: Of all rows; None: without.
-    """
-
-    rows: Directions
-    threshold: float
-    shadows: NDArray[np.float32] | None
-    _in_vain: int = 0
-
-    def at(self, top: slice, columns: slice) -> Links:
-        """Some of the rows with others."""
-        likely = self._likely(top, columns)
-        if likely is None:
-            product = self.rows.narrow(top) @ self.rows.narrow(columns).T
-            return block_links(self.rows, product, top, columns, self.threshold)
-        first, second = likely
-        near = _reach(pair_cosines(self.rows, first, self.rows, second), self.threshold)
-        return first[near], second[near]
-
-    def _likely(self, top: slice, columns: slice) -> Links | None:
-        """Pairs that may be near; None where shadows leave too many, and for good where they mostly do."""
-        if self.shadows is None or self._in_vain > _PATIENCE:
-            return None
-        product = self.shadows[top] @ self.shadows[columns].T
-        found = np.flatnonzero(product >= np.float32(self.threshold - 2 * slack()))
-        if len(found) * _SPARSE > product.size:
-            self._in_vain += 1
-            return None
-        self._in_vain = max(self._in_vain - 1, 0)
-        first, second = np.divmod(found, product.shape[1])
-        first, second = first + top.start, second + columns.start
-        upper = first < second
-        return first[upper], second[upper]
+def _links_between(rows: Directions, sieve: Sieve, top: slice, columns: slice, threshold: float) -> Links:
+    """Pairs of a block: by shadows of the rows, or by the rows where shadows tell too little."""
+    likely = sieve.left(lambda: sieve.own(top), columns, threshold - rows.slack)
+    if likely is None:
+        return block_links(rows, rows.narrow(top) @ rows.narrow(columns).T, top, columns, threshold)
+    first, second = likely[0] + top.start, likely[1] + columns.start
+    upper = np.flatnonzero(first < second)
+    first, second = first[upper], second[upper]
+    near = _reach(pair_cosines(rows, first, rows, second), threshold)
+    return first[near], second[near]
 
 
 def block_links(

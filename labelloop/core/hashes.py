@@ -20,8 +20,8 @@ Links = tuple[NDArray[np.intp], NDArray[np.intp]]  # the samples at first[i] and
 
 def dhash(image: Image.Image) -> int:
     """64-bit difference hash of an image, most significant bit top left."""
-    grey = rgb(image).convert("L").resize((9, 8), Image.Resampling.LANCZOS)
-    pixels = np.asarray(grey, dtype=np.int16)
+    grey = image if image.mode == "L" and "transparency" not in image.info else rgb(image).convert("L")
+    pixels = np.asarray(grey.resize((9, 8), Image.Resampling.LANCZOS), dtype=np.int16)
     return int.from_bytes(np.packbits(pixels[:, 1:] > pixels[:, :-1]).tobytes(), "big")
 
 

@@ -69,7 +69,7 @@ def zcore_scores(  # noqa: PLR0913  the parameters of the method, by its names
     given = replace(execution, engine=Threads(threads)) if threads else execution
     plan = _plan(pool, redundancy, n_sample, size, given)
     start, draw = _stream(stream, seed, n_sample, plan.spread, size, len(pool))
-    sums = _summed(plan, Order(draw, n_sample, plan.tile), execution, tell)
+    sums = _summed(plan, Order(draw, n_sample, plan.tile, size), execution, tell)
     scores = np.empty(len(pool))
     scores[pool.places] = start + sums / ONE
     return _normalised(scores)

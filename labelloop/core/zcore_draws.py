@@ -9,7 +9,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11))
 _BLOCK = 1 << 16  # values that are looked at together
-_TILE = 8  # dimensions whose values fit into the cache of a processor
+_TILE = 2  # dimensions together whose values and order fit into the cache, of a million images
 
 Draws = tuple[NDArray[np.intp], NDArray[np.float64]]
 

@@ -23,7 +23,8 @@ class Redundancy:
         neighbours: How many images share it.
         exponent: Each gets a share ∝ 1 / (distance^exponent + eps).
         eps: 0 as in the paper. FiftyOne's tutorial adds 1e-8, which on unit-norm embeddings exceeds distance^4 and
-            makes all shares equal.
+            makes all shares equal: among 40,000 images, 98 of 100 neighbours share what 3 share without it, as
+            `test_with_the_eps_of_the_tutorial_nearly_all_neighbours_on_unit_vectors_share_alike` finds.
     """
 
     neighbours: int

@@ -18,7 +18,9 @@ _log = getLogger(__name__).warning
 _BLOCK = 1000  # draws of one piece of work
 _FAR = 10_000  # most draws of a piece that is sent away, for the answer holds a number for every image
 _EACH = 4  # pieces that each worker gets at least, so that none waits for the last long
-_SPAN = 100_000  # draws that are put in order together
+# Draws of two dimensions that are put in order together: the more, the longer a dimension is in the cache. They take
+# about 80 MB, and as much where fewer draws look at more dimensions each.
+_SPAN = 400_000
 _OWN = 300 << 20  # bytes of the process itself
 _ABOUT = 1.5  # a tile that is larger than what fits by no more than this is gone on with
 _IMAGE = 100  # bytes for each image besides its values, and as many again for two workers
@@ -87,11 +89,13 @@ class Order:
         draw: Gives a range of draws.
         count: How many there are.
         tile: See `by_tile`.
+        size: Dimensions that each looks at.
     """
 
     draw: Callable[[range], Draws]
     count: int
     tile: int
+    size: int = 2
 
     @property
     def name(self) -> str:
@@ -101,7 +105,7 @@ class Order:
     @property
     def span(self) -> int:
         """Draws that are put in order together: a part of all dimensions is best read once."""
-        return max(self.count, 1) if self.tile else _SPAN
+        return max(self.count, 1) if self.tile else max(2 * _SPAN // self.size, _BLOCK)
 
     def pieces(self, start: int, size: int) -> Iterator[Draws]:
         """The draws from a place of the order on, in pieces of at most so many."""

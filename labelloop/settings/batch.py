@@ -23,7 +23,7 @@ class BatchSettings(Section):
         False, description="Of what the strategy proposes, prefer images that seem to show classes with few labels."
     )
     typical_share: float = Field(
-        0.3, ge=0, le=1, description="zcore: share of a batch that goes to crowded parts of the pool, by their size."
+        0.3, ge=0, le=1, description="zcore: share of a batch, in whole images, for crowded parts of the pool."
     )
     twin_cosine: float = Field(
         0.999,

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import dagster as dg
 import pandas as pd
 import pytest
 
@@ -33,6 +34,16 @@ def own_rows(world: World, iteration: str) -> pd.DataFrame:
     return manifest[manifest["source"] != Source.GOLDEN]
 
 
+def told_of(world: World) -> list[tuple[str | None, int, str]]:
+    """Iteration, images and step of what was reported of `pool_predictions`, oldest first."""
+    records = world.instance.fetch_materializations(dg.AssetKey("pool_predictions"), limit=10, ascending=True).records
+    return [
+        (record.partition_key, record.asset_materialization.metadata["images"].value, record.event_log_entry.step_key)
+        for record in records
+    ]
+
+
+@pytest.mark.slow
 def test_the_strategy_of_a_run_comes_before_that_of_the_project(world) -> None:
     one = world(batch={"budget": 5, "strategy": "k_center"})
     one.turn([("prepare_pool", None)])
@@ -69,6 +80,7 @@ def test_uncertainty_asks_the_newest_model_once_and_anew_when_the_pool_changes(w
     assert mined.success, failure_of(mined)
     assert metadata_of(mined, "failure_mined_batch")["strategy"] == "entropy"
     assert len(Counting.asked) == 1
+    assert told_of(one) == [("v0", remaining, "failure_mined_batch")]
     assert one.now.ledger.read("selections", "v1") == selection
 
     (one.now.ledger.root / "pool_predictions" / "v0.json").unlink()
@@ -78,6 +90,7 @@ def test_uncertainty_asks_the_newest_model_once_and_anew_when_the_pool_changes(w
     result = one.run("next_batch", "v1", **of_batch("margin"))
     assert result.success, failure_of(result)
     assert len(Counting.asked) == 2
+    assert len(told_of(one)) == 1  # the same model on the same images
     assert own_rows(one, "v1")["sample_id"].tolist() == chosen["sample_id"].tolist()
     assert not set(own_rows(one, "v1")["sample_id"]) & set(first["sample_id"])
 
@@ -89,9 +102,22 @@ def test_no_strategy_that_can_do_without_predictions_makes_them(turned: World) -
         name: choose_batch(now, turned.detector, Choice("v1", name), print) for name in ("hybrid", "zcore", "typiclust")
     }
     assert not (now.ledger.root / "pool_predictions").exists()
+    assert told_of(turned) == []
     before = set(now.ledger.manifest("v0")["sample_id"])
     for rows in batches.values():
         assert len(rows) == 6
         assert not set(rows["sample_id"]) & before
     mined = pd.DataFrame(now.ledger.read("selections", "v1")["rows"])
     assert batches["hybrid"]["sample_id"].tolist() == mined["sample_id"].tolist()
+
+
+@pytest.mark.slow
+def test_a_run_whose_own_strategy_asks_the_model_reports_it_for_the_iteration_before(world) -> None:
+    one = world(batch={"budget": 6, "golden_per_batch": 1})
+    one.turn_v0()
+    assert told_of(one) == []
+    remaining = len(remaining_pool(one.now, before="v1"))
+    result = one.run("next_batch", "v1", **of_batch("entropy"))
+    assert result.success, failure_of(result)
+    assert set(own_rows(one, "v1")["source"]) == {Source.UNCERTAINTY}
+    assert told_of(one) == [("v0", remaining, "batch")]

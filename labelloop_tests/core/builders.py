@@ -45,6 +45,33 @@ def unit_rows(count, dims, seed=0):
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
+def spread(rng, rows, dims):
+    return rng.standard_normal((rows, dims))
+
+
+def in_few_dimensions(rng, rows, dims):
+    return rng.standard_normal((rows, 5)) @ rng.standard_normal((5, dims)) + 0.01 * spread(rng, rows, dims)
+
+
+def in_groups(rng, rows, dims):
+    return rng.standard_normal((40, dims))[rng.integers(40, size=rows)] + 0.1 * spread(rng, rows, dims)
+
+
+# Rows (rows, dims) that shadows tell much of, and others.
+POOLS = {
+    "spread": spread,
+    "in a plane": lambda rng, rows, dims: rng.standard_normal((rows, 2)) @ rng.standard_normal((2, dims)),
+    "in few dimensions": in_few_dimensions,
+    "in groups": in_groups,
+    "in tight groups": lambda rng, rows, dims: (
+        rng.standard_normal((9, dims))[rng.integers(9, size=rows)] + 1e-3 * spread(rng, rows, dims)
+    ),
+    "positive": lambda rng, rows, dims: np.maximum(spread(rng, rows, dims), 0),
+    "twins": lambda rng, rows, dims: np.repeat(in_few_dimensions(rng, rows // 10, dims), 10, axis=0),
+    "with zeros": lambda rng, rows, dims: in_few_dimensions(rng, rows, dims) * (np.arange(rows) % 3 > 0)[:, None],
+}
+
+
 class Told:
     """Runs as a table says they are: the same for every job and batch."""
 

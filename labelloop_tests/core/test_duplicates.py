@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
-from labelloop.core import duplicates
+from labelloop.core import duplicates, shadows
 from labelloop.core.directions import Directions
 from labelloop.core.duplicates import directions, near_duplicate_groups, near_duplicates, near_links
 from labelloop.core.errors import LabelError
-from labelloop_tests.core.builders import unit_rows
+from labelloop.core.shadows import Space
+from labelloop_tests.benchmarks.side_by_side import peak
+from labelloop_tests.core.builders import POOLS, unit_rows
 
 
 def planted(count=300, twins=60, dims=12, noise=0.05, seed=0):
@@ -28,7 +30,7 @@ def found(pairs):
     return list(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("block", [(1024, 8192), (64, 64), (7, 100), (100, 7), (1, 1)])
+@pytest.mark.parametrize("block", [(1024, 8192), (64, 64), (7, 100), (100, 7), (3, 2)])
 @pytest.mark.parametrize("centre", [False, True])
 def test_all_pairs_are_found_in_order_whatever_the_blocks(monkeypatch, block, centre):
     monkeypatch.setattr(duplicates, "_ROWS", block[0])
@@ -39,21 +41,14 @@ def test_all_pairs_are_found_in_order_whatever_the_blocks(monkeypatch, block, ce
     assert found(near_duplicates(rows, 0.9, centre=centre)) == expected
 
 
-POOLS = {
-    "spread": lambda rng: rng.standard_normal((2500, 260)),
-    "in few dimensions": lambda rng: rng.standard_normal((2500, 5)) @ rng.standard_normal((5, 260)),
-    "in groups": lambda rng: rng.standard_normal((40, 260))[rng.integers(40, size=2500)],
-}
-
-
-@pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS)
-@pytest.mark.parametrize("threshold", [0.7, 0.9, 0.9999])
+@pytest.mark.parametrize("pool", ["spread", "in few dimensions", "in groups"])
+@pytest.mark.parametrize("threshold", [0.85, 0.95, 0.9999])
 def test_shadows_change_no_pair_of_many_rows(monkeypatch, pool, threshold):
     rng = np.random.default_rng(3)
-    rows = pool(rng) + 1e-4 * rng.standard_normal((2500, 260))
+    rows = POOLS[pool](rng, 2500, 260) + 1e-4 * rng.standard_normal((2500, 260))
     rows[:50] = rows[50:100] + 1e-3 * rng.standard_normal((50, 260))
     by_shadows = near_duplicates(rows, threshold)
-    monkeypatch.setattr(duplicates, "shadows", lambda _: None)
+    monkeypatch.setattr(shadows, "space_of", lambda _: None)
     without = near_duplicates(rows, threshold)
     assert len(without.first) >= 50
     assert by_shadows.first.tolist() == without.first.tolist()
@@ -66,7 +61,7 @@ def test_rows_are_compared_whole_only_where_shadows_leave_too_much(monkeypatch, 
     rows = np.random.default_rng(3).standard_normal((9000, 260)) + (0 if kind == "spread" else 1000)
     blocks, looked, none = [], [], (np.zeros(0, dtype=np.intp),) * 2
     monkeypatch.setattr(duplicates, "block_links", lambda *block: blocks.append(block) or none)
-    monkeypatch.setattr(duplicates, "slack", lambda: looked.append(0) or 0.0)
+    monkeypatch.setattr(Space, "slack", property(lambda _: looked.append(0) or 0.0))
     assert all(not len(first) for first, _ in near_links(Directions(rows), 0.95))
     assert (len(blocks), len(looked)) == (whole, looks)
 
@@ -112,6 +107,13 @@ def test_groups_are_called_after_their_smallest_id_whatever_the_order():
     for first, second in plain(rows, 0.9):
         assert groups[first] == groups[second] <= min(ids[first], ids[second])
     assert len(set(groups)) < len(rows) - 30
+
+
+@pytest.mark.parametrize("dims", [24, 256])  # shadows are cast from 256 on
+def test_memory_is_a_block_not_all_pairs(dims):
+    rows = unit_rows(8000, dims)
+    assert peak(lambda: [*near_links(Directions(rows), 0.95)]) < len(rows) ** 2 * 4 / 2**20 / 5
+    assert peak(lambda: near_duplicates(rows, 0.95)) < len(rows) ** 2 * 4 / 2**20 / 5
 
 
 def test_groups_come_from_links_alone_also_where_all_are_alike():

@@ -37,6 +37,21 @@ def test_the_pairs_that_share_a_list_are_found_and_no_other(monkeypatch, block, 
     assert pairs(lists.links(0.9)) == {tuple(pair) for pair in true[compared(*lists.near[true.T])].tolist()}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_pair_is_found_where_only_one_of_the_two_looks_into_the_list_of_the_other(order):
+    lists = InvertedLists(directions(np.repeat(unit_rows(1, 16), 2, axis=0)), np.array([[0, 1], [1, 2]])[::order])
+    assert pairs(lists.links(0.9)) == {(0, 1)}
+
+
+def test_lists_that_find_most_pairs_of_the_sample_but_not_enough_are_not_taken():
+    """Of eleven pairs one lies between two centres: 91 % are found in the nearest list, the other in the second."""
+    axes = np.eye(12, dtype=np.float32)
+    between = [axes[10] + 0.9 * axes[11], 0.9 * axes[10] + axes[11]]
+    rows = directions(np.vstack([np.repeat(axes[:10], 2, axis=0), between]))
+    lists = inverted_lists(rows, axes, 0.9, everything(rows))
+    assert (lists.near.shape[1], lists.recall) == (2, 1.0)
+
+
 def test_all_lists_find_all_pairs():
     rows = directions(planted())
     lists = InvertedLists(rows, np.argsort(unit_rows(len(rows), 20), axis=1))

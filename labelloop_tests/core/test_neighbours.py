@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 
-from labelloop.core import neighbours
+from labelloop.core import neighbours, shadows
 from labelloop.core.errors import LabelError
 from labelloop.core.neighbours import top_k
+from labelloop.core.shadows import Space
 from labelloop.core.unit_vectors import on_grid
-from labelloop_tests.core.builders import unit_rows
+from labelloop_tests.benchmarks.side_by_side import peak
+from labelloop_tests.core.builders import POOLS, unit_rows
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,51 @@ def test_neighbours_equal_a_full_sort_of_the_same_cosines_in_every_case(monkeypa
         np.testing.assert_array_equal(found, np.clip(np.take_along_axis(cosine, expected, axis=1), -1, 1))
 
 
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("k", [1, 12])
+@pytest.mark.parametrize("chunk", [200, 1024])
+def test_shadows_change_no_neighbour_of_many_rows(monkeypatch, pool, k, chunk):
+    rows = POOLS[pool](np.random.default_rng(3), 3000, 260)
+    queries = rows[::10] + 0.01 * np.random.default_rng(4).standard_normal((300, 260))
+    indices, cosine = top_k(queries, rows, k, chunk)
+    monkeypatch.setattr(shadows, "space_of", lambda _: None)
+    same, without = top_k(queries, rows, k, chunk)
+    np.testing.assert_array_equal(indices, same)
+    np.testing.assert_array_equal(cosine, without)
+
+
+@pytest.mark.parametrize(("pool", "whole", "looks"), [("spread", 16, 5), ("in few dimensions", 1, 15)])
+def test_rows_are_compared_whole_only_where_shadows_leave_too_much(monkeypatch, pool, whole, looks):
+    """The glance that comes first is whole as well."""
+    rows = POOLS[pool](np.random.default_rng(3), 3000, 260)
+    compared, looked = [], []
+    complete = neighbours._Look.all_with
+    monkeypatch.setattr(neighbours._Look, "all_with", lambda *some: compared.append(some) or complete(*some))
+    monkeypatch.setattr(Space, "slack", property(lambda _: looked.append(0) or 0.0))
+    top_k(rows[::10], rows, 1, chunk=200)
+    assert (len(compared), len(looked)) == (whole, looks)
+
+
+@pytest.mark.parametrize(("pool", "cast"), [("spread", 5 * 200 + 100), ("in few dimensions", 3000 + 300)])
+def test_shadows_are_cast_when_they_are_first_looked_at(monkeypatch, pool, cast):
+    """Nobody looks at those of two thirds of the queries, nor of the corpus, where the first told too little."""
+    rows, counted = POOLS[pool](np.random.default_rng(3), 3000, 260), []
+    shadows_of = Space.shadows
+    monkeypatch.setattr(Space, "shadows", lambda *some: counted.append(some[2]) or shadows_of(*some))
+    monkeypatch.setattr(neighbours, "_QUERIES", 100)
+    top_k(rows[::10], rows, 1, chunk=200)
+    assert sum(which.stop - which.start for which in counted) == cast
+
+
+def test_few_queries_are_compared_whole_as_shadows_of_the_corpus_cost_more(monkeypatch):
+    rows, looked = POOLS["in few dimensions"](np.random.default_rng(3), 3000, 260), []
+    monkeypatch.setattr(shadows, "space_of", looked.append)
+    top_k(rows[:255], rows, 3)
+    assert looked == []
+    top_k(rows[:256], rows, 3)
+    assert len(looked) == 1
+
+
 def cases(kind):
     """Queries and corpus, (40, 24) and (900, 24), float32."""
     rng = np.random.default_rng(7)
@@ -89,6 +136,12 @@ def test_rows_that_are_no_numbers_are_refused_by_name():
     corpus[[3, 17], 2] = np.inf
     with pytest.raises(LabelError, match="2 embeddings hold NaN or infinity: rows 3, 17"):
         top_k(unit_rows(2, 6), corpus, 3)
+
+
+@pytest.mark.parametrize("dims", [24, 256])  # shadows are cast from 256 on
+def test_memory_is_a_block_not_all_pairs(dims):
+    rows = unit_rows(8000, dims)
+    assert peak(lambda: top_k(rows, rows, 5)) < len(rows) ** 2 * 4 / 2**20 / 4
 
 
 def test_a_row_of_zeros_is_similar_to_nothing():

@@ -245,6 +245,16 @@ def test_the_same_draw_of_golden_images_whatever_their_order():
     pd.testing.assert_frame_equal(one, two)
 
 
+@pytest.mark.parametrize("known", [np.array([[1.0, 0.0]]), np.zeros((0, 2))], ids=["labelled", "picked"])
+def test_an_image_is_a_twin_from_the_very_threshold_on(known):
+    away = np.vstack([known, [[-1.0, 0.0]]])
+    for threshold, expected in ((0.6, True), (0.600001, False)):
+        seen = Seen(["one", "other"], UnitVectors(np.array([[1.0, 0.0], [0.6, 0.8]])), away, threshold)
+        if not len(known):
+            seen.add("one")
+        assert seen.holds_twin("other") is expected
+
+
 @pytest.mark.parametrize("labelled", [0, 1, 40])
 @pytest.mark.parametrize("asked", [3, 200])
 def test_a_twin_is_one_whether_few_are_asked_for_or_so_many_that_all_are_compared_at_once(labelled, asked):

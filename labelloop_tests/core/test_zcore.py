@@ -7,7 +7,8 @@ from labelloop.core.zcore import zcore_scores
 from labelloop.core.zcore_draws import Spread, counter_draws, numpy_draws
 from labelloop.core.zcore_index import PoolIndex
 from labelloop.core.zcore_rows import PoolRows
-from labelloop.core.zcore_rules import ONE, Redundancy, _nearest, score_draws
+from labelloop.core.zcore_rules import ONE, Redundancy, _nearest, _shares, score_draws
+from labelloop_tests.benchmarks.zcore import mixture, published, published_draw
 from labelloop_tests.core.builders import unit_rows
 
 PAPER = {"redund_nn": 10, "redund_exp": 4}
@@ -51,7 +52,8 @@ def plain_loop(rows, *, n_sample, sample_dim, seed, redund_nn, redund_exp, eps=0
 
 
 def tutorial(rows, *, n_sample, sample_dim, seed, redund_nn, redund_exp, eps):
-    """The loop of FiftyOne's tutorial as it is described, with numpy's global random numbers."""
+    """The loop of FiftyOne's tutorial with numpy's global random numbers; benchmarks run what it does with a draw."""
+    assert redund_exp == 4
     np.random.seed(seed)  # noqa: NPY002
     scores = np.random.uniform(0, 1, len(rows))  # noqa: NPY002
     spread = rows.min(axis=0), np.median(rows, axis=0), rows.max(axis=0)
@@ -59,18 +61,12 @@ def tutorial(rows, *, n_sample, sample_dim, seed, redund_nn, redund_exp, eps):
     for _ in range(n_sample):
         dim = np.random.choice(rows.shape[1], sample_dim, replace=False)  # noqa: NPY002
         point = np.random.triangular(*(values[dim] for values in spread))  # noqa: NPY002
-        nearest = int(np.argmin(np.sum(np.abs(rows[:, dim] - point), axis=1)))
-        chosen.append(nearest)
-        scores[nearest] += 1
-        distance = np.sum(np.abs(rows[:, dim] - rows[nearest, dim]), axis=1)
-        others = np.argsort(distance)[1:]
-        if distance[others[0]] == 0:
-            scores[others[0]] -= 1
-            continue
-        others = others[:redund_nn]
-        share = 1 / (distance[others] ** redund_exp + eps)
-        scores[others] -= share / share.sum()
-    return chosen, ((scores - scores.min()) / (scores.max() - scores.min())).astype(np.float32)
+        chosen.append(published_draw(rows, dim, point, redund_nn, scores, eps=eps))
+    return chosen, between_0_and_1(scores)
+
+
+def between_0_and_1(scores):
+    return ((scores - scores.min()) / (scores.max() - scores.min())).astype(np.float32)
 
 
 def clustered(count, dims):
@@ -152,6 +148,16 @@ def test_windows_are_used_at_all(windows):
     assert np.sort(distances)[:20].tolist() == np.sort(whole)[:20].tolist()
 
 
+@pytest.mark.parametrize("within", [1, 19, 20])
+def test_a_window_that_holds_too_few_of_the_nearest_is_widened(within, windows, monkeypatch):
+    index = PoolIndex.build(np.ascontiguousarray(unit_rows(5000, 6).T), neighbours=20, uses=100, threads=1)
+    far = np.sort(np.abs(index.columns[[0, 1]] - index.columns[[0, 1], 7][:, None]).sum(axis=0))
+    monkeypatch.setattr(PoolIndex, "_radius", lambda *_: float(far[within - 1 : within + 1].mean()))
+    images, distances = index.around([0, 1], 7, 20)
+    assert 20 <= len(images) < 200
+    assert np.sort(distances)[:20].tolist() == far[:20].tolist()
+
+
 @pytest.mark.parametrize("eps", [0.0, 1e-8])
 @pytest.mark.parametrize("rows", [unit_rows(300, 20), clustered(500, 16), unit_rows(3000, 6)])
 def test_the_stream_of_numpy_gives_the_scores_of_the_tutorial(rows, eps, windows):
@@ -164,9 +170,35 @@ def test_the_stream_of_numpy_gives_the_scores_of_the_tutorial(rows, eps, windows
     assert [index.nearest(dims, point) for dims, point in zip(*draws, strict=True)] == chosen
 
 
+@pytest.mark.parametrize("rows", [unit_rows(300, 20), clustered(500, 16)])
+def test_scores_equal_the_loop_that_benchmarks_compare_with(rows):
+    draws = counter_draws(9, range(200), Spread.of(np.ascontiguousarray(rows.T)), 2)
+    expected = between_0_and_1(published(rows, *draws, PAPER["redund_nn"]))
+    np.testing.assert_allclose(score(rows, seed=9, eps=1e-8), expected, atol=1e-6)
+
+
 def test_the_stream_of_numpy_has_an_answer_where_dimensions_are_constant():
     rows = np.hstack([unit_rows(50, 3), np.ones((50, 3), dtype=np.float32)])
     assert np.isfinite(score(rows, stream="numpy")).all()
+
+
+def test_with_the_eps_of_the_tutorial_nearly_all_neighbours_on_unit_vectors_share_alike():
+    """Told is the effective number of those that share a penalty, 1 / Σ share²."""
+    columns = np.ascontiguousarray(mixture(40_000, 512).T[:20])
+    index = PoolIndex.build(columns, neighbours=101, uses=0, threads=1)
+    draws = counter_draws(0, range(200), Spread.of(columns), 2)
+
+    def sharing(eps):
+        told = []
+        for dims, point in zip(*draws, strict=True):
+            rewarded = index.nearest(dims, point)
+            images, distances = _nearest(*index.around(dims, rewarded, 101), 101)
+            others = distances[images != rewarded].astype(np.float64)
+            told.append(1 / np.sum((_shares(others, Redundancy(100, 4, eps)) / ONE) ** 2))
+        return np.median(told)
+
+    assert 2 < sharing(0.0) < 3.5
+    assert sharing(1e-8) > 97
 
 
 # -- the same to the last bit ----------------------------------------------------------------------------------------

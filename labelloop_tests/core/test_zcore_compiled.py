@@ -11,7 +11,7 @@ from labelloop.core.zcore import zcore_scores
 from labelloop.core.zcore_compiled import CompiledPool, pays
 from labelloop.core.zcore_draws import Spread, by_tile, counter_draws
 from labelloop.core.zcore_index import PoolIndex
-from labelloop.core.zcore_kernels_search import _CACHED
+from labelloop.core.zcore_kernels_search import _AHEAD, _CACHED, Room, _beside
 from labelloop.core.zcore_rules import ONE, Redundancy, score_draws
 from labelloop_tests.core.builders import unit_rows
 from labelloop_tests.core.test_zcore import DATA, RULES, clustered
@@ -89,6 +89,18 @@ def test_kernels_give_the_sums_of_numpy_where_they_ask_ahead_for_what_the_cache_
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("images", [20, 2000, _CACHED + 7])
+@pytest.mark.parametrize("looked_at", [1, _AHEAD - 1, 3 * _AHEAD])
+def test_of_a_window_each_image_is_looked_at_once_and_the_near_ones_stay_in_order(images, looked_at):
+    column = np.arange(images, dtype=np.float32)
+    window = np.random.default_rng(0).integers(0, images, looked_at).astype(np.uint32)
+    spare, places = np.empty(images), images + looked_at
+    room = Room(np.empty(places, np.uint32), np.empty(places, np.float32), spare, spare.view(np.int64))
+    for limit in (np.float32(images), np.float32(images // 3)):
+        found = _beside(column, window, np.float32(5), limit, room)
+        np.testing.assert_array_equal(room.near[:found], window[np.abs(column[window] - 5) <= limit])
+
+
 @pytest.mark.parametrize("threads", [1, 2, 8])
 @pytest.mark.parametrize("stream", ["counter", "numpy"])
 @pytest.mark.parametrize(
@@ -135,7 +147,9 @@ def test_whoever_is_told_may_end_the_work(threads):
 def test_neighbouring_draws_look_at_the_same_dimensions():
     dims, points = counter_draws(0, range(5000), Spread(np.zeros(64), np.ones(64), np.full(64, 2.0)), 2)
     tiled, moved = by_tile((dims, points))
-    assert len({tuple(pair) for pair in tiled[:100] // 8}) < 5 < len({tuple(pair) for pair in dims[:100] // 8})
+    together, before = ({tuple(pair) for pair in some[:100] // 2} for some in (tiled, dims))
+    assert 4 * len(together) < len(before)
+    assert len(np.unique(tiled[:100].min(axis=1))) < 5
     assert sorted(map(tuple, np.hstack([dims, points]))) == sorted(map(tuple, np.hstack([tiled, moved])))
 
 
@@ -155,6 +169,7 @@ def kept_nowhere_else(tmp_path, monkeypatch):
     [
         (100, 10_000, 1, True, False),
         (1000, 10_000, 1, True, False),
+        (10_000, 8_000, 1, True, False),  # sorting takes what would be saved
         (10_000, 10_000, 1, True, True),
         (10_000, 10_000, 1, False, False),
         (10_000, 50_000, 1, True, True),

@@ -109,6 +109,22 @@ def test_another_number_of_draws_is_another_order(done):
     np.testing.assert_array_equal(found, zcore_scores(ROWS, **(SETTINGS | {"n_sample": 690})))
 
 
+def test_draws_that_look_at_more_dimensions_are_put_in_order_in_fewer_at_a_time():
+    """So that they take as much memory; what was kept of another span is another order."""
+    assert [Order(None, 700, 0, size).span for size in (1, 2, 3, 8, 100)] == [600, 300, 200, 75, 50]
+    assert Order(None, 700, 8, size=8).span == 700
+    more = {"sample_dim": 8}
+    kept = killed_at(350, **more)
+    told = []
+    found = zcore_scores(
+        ROWS, **SETTINGS, **more, execution=Execution(kept=kept), on_progress=lambda *now: told.append(now)
+    )
+    assert told[0] == (kept.done, 700)
+    np.testing.assert_array_equal(found, zcore_scores(ROWS, **SETTINGS, **more))
+    old = replace(kept, order=Order(None, 700, 0).name)
+    np.testing.assert_array_equal(zcore_scores(ROWS, **SETTINGS, **more, execution=Execution(kept=old)), found)
+
+
 @pytest.mark.parametrize("start", [0, 50, 130, 300, 699, 700])
 @pytest.mark.parametrize("tile", [0, 8])
 def test_the_draws_from_a_place_on_are_the_rest_of_all_draws(start, tile):

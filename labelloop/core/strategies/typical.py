@@ -2,7 +2,8 @@
 
 After TypiClust: Hacohen, Dekel, Weinshall, "Active Learning on a Budget: Opposite Strategies Suit High and Low
 Budgets", ICML 2022, arXiv 2202.02794. There typicality is the inverse mean distance to the 20 nearest neighbours in the
-cluster; here it is their mean cosine, which orders alike and stays finite where images are equal.
+cluster; here it is their mean cosine, which orders alike and stays finite where images are equal. There the
+smallest clusters are left out; here they come last of those with as many labelled or chosen images.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from labelloop.core.strategies.clusters import centres
 from labelloop.core.strategies.query import Openings, Query
 
 _MOST_CLUSTERS = 500
-_SMALL = 5  # a cluster of fewer images is an accident, and its turn comes last
 _NEIGHBOURS = 20
 _COMPARED = 1024  # of a larger cluster, so many drawn images stand for it
 
@@ -51,7 +51,7 @@ class TypicalImages:
         waiting, size, covered = self._waiting()
         if not len(waiting):
             return None
-        cluster = int(waiting[np.lexsort([waiting, -size, size < _SMALL, covered])[0]])
+        cluster = int(waiting[np.lexsort([waiting, -size, covered])[0]])
         return self._best(cluster, self._typicality_in(cluster))
 
     def next_by_mass(self, distance: NDArray[np.float64]) -> Typical | None:

@@ -9,10 +9,15 @@ import pytest
 
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.selection import Failures, Mix, cover
+from labelloop.core.strategies import typical as typical_images
 from labelloop.core.strategies.choose import choose
+from labelloop.core.strategies.clusters import centres
 from labelloop.core.strategies.entropy import rank
 from labelloop.core.strategies.query import Openings
 from labelloop.core.strategies.table import STRATEGIES
+from labelloop.core.strategies.typical import TypicalImages
+from labelloop.core.unit_vectors import UnitVectors
+from labelloop.core.vocabulary import Source
 from labelloop_tests.core.builders import predictions, unit_rows
 from labelloop_tests.core.strategies.pools import chosen, near_copies, query_of, rare, rare_share, rows_of
 
@@ -149,11 +154,15 @@ def test_a_batch_of_fifty_holds_nearly_all_of_fifty_groups_of_near_copies(name, 
     assert len({row // 10 for row in chosen(name, near_copies(noise))}) >= 49
 
 
+@pytest.mark.parametrize("name", ["zcore", "hybrid"])
 @pytest.mark.parametrize("spread", [True, False])
-def test_coverage_that_looks_at_the_batch_leaves_the_crowd_its_share(spread):
+def test_coverage_that_looks_at_the_batch_leaves_the_crowd_its_share(name, spread):
     """The best fifty by ZCore score alone are all rare where the rare ones lie apart."""
-    picked = chosen("zcore", rare(spread))
-    assert 0.5 <= rare_share(picked) <= 0.7
+    failed = Failures(pd.DataFrame({"sample_id": ["f0"], "fn": [1], "fp": [0]}), rare(spread)[:1])
+    manifest = pick(name, replace(query_of(rare(spread)), failures=failed))
+    covering = rows_of(manifest[manifest["source"].isin([Source.COVERAGE, Source.TYPICAL])])
+    assert len(covering) == (50 if name == "zcore" else 15)
+    assert 0.5 <= rare_share(covering) <= 0.75
     assert rare_share(chosen("random", rare(spread))) < 0.25
 
 
@@ -191,6 +200,48 @@ def test_typical_images_come_from_the_largest_clusters_that_nothing_covers():
     assert cosine[first - 30].sum() > np.quantile(cosine.sum(axis=1), 0.8)
 
 
+def test_typicality_is_the_mean_cosine_with_the_others_of_a_cluster():
+    rows = np.array([[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]])
+    manifest = pick("typiclust", query_of(rows, 1, zcore=np.zeros(3)))
+    assert rows_of(manifest) == [2]
+    assert manifest["score"].iloc[0] == pytest.approx((0.8 + 0.96) / 2)
+
+
+def typical_in(rows, clusters):
+    """Rows of a pool that stand for so many clusters, and what finds them."""
+    query = query_of(rows, clusters, zcore=np.zeros(len(rows)))
+    openings = Openings(query.pool)
+    return openings, TypicalImages(query, openings, np.random.default_rng(0))
+
+
+def test_clusters_get_their_turns_as_dhondt_shares_out_seats():
+    openings, typical = typical_in(np.repeat(np.eye(2), (10, 6), axis=0), 2)
+    turns = []
+    for _ in range(6):
+        found = typical.next_by_mass(np.ones(16))
+        openings.take(found.row)
+        typical.take(found.row)
+        turns.append(found.cluster_size)
+    assert turns == [10, 6, 10, 10, 6, 10]  # 10, 6, 10/2, 10/3, 6/2, 10/4
+
+
+def test_of_a_large_cluster_others_are_compared_when_those_that_were_are_taken(monkeypatch):
+    monkeypatch.setattr(typical_images, "_COMPARED", 4)
+    openings, typical = typical_in(unit_rows(12, 4) + np.array([4, 0, 0, 0]), 1)
+    taken = []
+    while (found := typical.next()) is not None:
+        assert found.typicality > 0.5
+        openings.take(found.row)
+        taken.append(found.row)
+    assert sorted(taken) == list(range(12))
+
+
+def test_there_are_no_more_clusters_than_distinct_rows():
+    for dims in (3, 64, 500):
+        rows = UnitVectors(np.repeat(unit_rows(4, dims), 5, axis=0)).rows(slice(None))
+        assert len(centres(rows, 12, np.random.default_rng(0))) == 4
+
+
 def test_random_draws_anew_for_each_seed_and_favours_nobody():
     query = query_of(unit_rows(40, 4), 10, zcore=np.linspace(0, 1, 40))
     drawn = [rows_of(pick("random", query, seed)) for seed in range(60)]
@@ -215,6 +266,25 @@ def test_hybrid_without_failures_is_all_coverage_that_looks_at_the_batch():
     manifest, covering = pick("hybrid", flawless), pick("zcore", query)
     assert manifest["sample_id"].tolist() == covering["sample_id"].tolist()
     assert manifest["reason"].str.startswith("no failures to mine: ").any()
+
+
+def test_classes_are_balanced_among_three_times_the_budget():
+    """Images are ranked by number; the ninth shows a rare class, the tenth a rarer one."""
+    shown = ["cat"] * 8 + ["dog", "bird"] + ["cat"] * 2
+    boxes = predictions(*[(f"p{row:06d}", name, 0, 0, 9, 9, 0.5 + 0.03 * row) for row, name in enumerate(shown)])
+    query = query_of(unit_rows(12, 4), 3, zcore=np.zeros(12))
+    query = replace(query, predictions=boxes, class_counts={"cat": 50, "dog": 5, "bird": 0})
+    assert rows_of(pick("entropy", query)) == [0, 1, 2]
+    picked = rows_of(pick("entropy", query, class_balanced=True))
+    assert picked[0] == 8
+    assert max(picked) < 9
+
+
+def test_a_pool_of_less_than_three_budgets_is_balanced_as_one_batch_of_all():
+    query = replace(some_query(30), class_counts={})
+    whole = replace(query, mix=replace(query.mix, budget=30))
+    balanced = pick("hybrid", query, class_balanced=True)
+    assert balanced["sample_id"].tolist() == pick("hybrid", whole)["sample_id"].head(20).tolist()
 
 
 @pytest.mark.parametrize("name", SEES)
