@@ -1,10 +1,12 @@
 import os
+from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from labelloop.adapters.images import FORMATS, ImageFile, inspect, inspect_all, list_files, sample_id
+from labelloop.core.hashes import dhash, hamming
 from labelloop.core.vocabulary import Quarantine
 from labelloop_tests.pictures import encoded, picture, write
 
@@ -90,6 +92,39 @@ def test_size_and_hash_are_those_of_the_upright_image(tmp_path, orientation):
     plain, turned = inspect(tmp_path / "plain"), inspect(tmp_path / "turned")
     assert (plain.width, plain.height) == (80, 40)
     assert (turned.width, turned.height, turned.dhash) == (80, 40, plain.dhash)
+
+
+UNEVEN = (1153, 961)  # no multiple of the eighth in which it is decoded
+
+
+def large(size: tuple[int, int] = (640, 480)) -> Image.Image:
+    """Small spots, as large as a photograph is, so that a JPEG of it need not be made in full."""
+    return picture(3, size=(320, 240)).resize(size, Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("stored", [(640, 480), UNEVEN, UNEVEN[::-1]])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_a_large_jpeg_has_its_full_size_and_the_hash_of_all_its_pixels(tmp_path, orientation, stored):
+    content = encoded(large(stored), "JPEG", orientation)
+    size = stored[::-1] if orientation == 6 else stored
+    (tmp_path / "image").write_bytes(content)
+    found = inspect(tmp_path / "image")
+    with Image.open(BytesIO(content)) as image:
+        upright = ImageOps.exif_transpose(image)
+    assert (found.width, found.height) == size
+    assert hamming(found.dhash, dhash(upright)) <= 2
+    upright.save(tmp_path / "copy", "PNG")
+    assert hamming(found.dhash, inspect(tmp_path / "copy").dhash) <= 2
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.98])
+def test_a_large_jpeg_that_is_cut_short_is_set_aside(tmp_path, share, progressive):
+    buffer = BytesIO()
+    large().save(buffer, "JPEG", progressive=progressive)
+    content = buffer.getvalue()
+    (tmp_path / "image").write_bytes(content[: int(len(content) * share)])
+    assert inspect(tmp_path / "image").reason == Quarantine.TRUNCATED
 
 
 @pytest.mark.parametrize(
