@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 
 _SECONDS = 5.0  # until a head has to take a connection
 _STARTS = 4  # times that a cluster is started before it is given up
+# A socket's path has 104 bytes at least, of which Ray takes some 85; macOS alone takes 49 for its own folder.
+_SHORT, _COMMON = 16, "/tmp"  # noqa: S108 — in it lies a folder that only its owner reads
 _AHEAD = 2  # pieces for each worker that are on their way
 
 
@@ -93,11 +95,14 @@ def _ray() -> Any:
 
 def _folder() -> str:
     """A folder of this process for the files of a cluster, short because sockets lie in it; those of dead ones go."""
-    for left in Path(tempfile.gettempdir()).glob("llray-*-*"):
+    base = tempfile.gettempdir()
+    if len(os.fsencode(base)) > _SHORT and Path(_COMMON).is_dir():
+        base = _COMMON
+    for left in Path(base).glob("llray-*-*"):
         owner = left.name.split("-")[1]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
-    return tempfile.mkdtemp(prefix=f"llray-{os.getpid()}-")
+    return tempfile.mkdtemp(prefix=f"llray-{os.getpid()}-", dir=base)
 
 
 def _connect(ray: Any, address: str, folder: str) -> None:

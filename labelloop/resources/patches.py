@@ -8,7 +8,7 @@ import pandas as pd
 from labelloop.adapters.embedding.pictures import Patch, Picture
 from labelloop.adapters.embedding.run import Embedded
 from labelloop.adapters.fiftyone.dataset import LoopDataset
-from labelloop.adapters.fiftyone.patch_map import show_patch_map
+from labelloop.adapters.fiftyone.patch_map import hide_patch_map, show_patch_map
 from labelloop.adapters.files.embedding_store import EmbeddingStore
 from labelloop.core.boxes import CORNERS
 from labelloop.core.patches import EDGES, patches, sample_of
@@ -71,9 +71,11 @@ def show_patches(now: Project, loop: LoopDataset) -> int:
 
 
 def show_patches_if_any(now: Project, loop: LoopDataset) -> None:
-    """The same, for who does not know whether boxes were ever embedded."""
+    """The same, for who does not know whether boxes are embedded; a map of before goes where they are not."""
     if now.settings.embeddings.patches and patch_vectors(now).key(now.settings.embeddings.provider) is not None:
         show_patches(now, loop)
+    else:
+        hide_patch_map(loop)
 
 
 def strangers_table(now: Project, drawn: pd.DataFrame) -> pd.DataFrame:

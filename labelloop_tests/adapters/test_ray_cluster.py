@@ -38,7 +38,7 @@ def engine():
         yield started
         of_ray |= own_children() - before
     assert not gone_after(of_ray)
-    assert not list(Path(tempfile.gettempdir()).glob(f"llray-{os.getpid()}-*"))
+    assert not [left for base in (tempfile.gettempdir(), "/tmp") for left in Path(base).glob(f"llray-{os.getpid()}-*")]  # noqa: S108
 
 
 def gone_after(processes, seconds=300.0):
@@ -138,8 +138,23 @@ with cluster(sys.argv[1]) as engine:
     assert list(engine.over(abs, [-3])) == [3]
 
 
+@pytest.fixture
+def short():
+    """A folder of its own, where nobody else sweeps, with a path that is short enough for the sockets of Ray."""
+    with tempfile.TemporaryDirectory(prefix="ll") as folder:
+        yield Path(folder)
+
+
+def test_where_the_folder_of_the_user_is_too_long_for_sockets_the_common_one_serves(short, tmp_path, monkeypatch):
+    for folder, chosen in ((tmp_path / ("a" * 20), Path("/tmp")), (short, short)):  # noqa: S108
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        made = Path(ray_cluster._folder())
+        made.rmdir()
+        assert made.parent == chosen
+
+
 @pytest.mark.slow
-def test_a_run_that_is_killed_leaves_no_process_behind(tmp_path):
+def test_a_run_that_is_killed_leaves_no_process_behind(short, monkeypatch):
     code = """
 import os, sys, time
 from labelloop.adapters.ray_cluster import cluster
@@ -147,6 +162,8 @@ with cluster("") as engine:
     print(*engine.over(abs, [-1]), flush=True)
     time.sleep(600)
 """
+    monkeypatch.setenv("TMPDIR", str(short))
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
     killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert killed.stdout.readline() == "1\n"
     started = {each.pid for each in psutil.Process(killed.pid).children(recursive=True)}
@@ -154,7 +171,7 @@ with cluster("") as engine:
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert not gone_after(started)
-    left = list(Path(tempfile.gettempdir()).glob(f"llray-{killed.pid}-*"))
+    left = list(short.glob(f"llray-{killed.pid}-*"))
     assert left
     shutil.rmtree(ray_cluster._folder())  # whoever comes next removes what dead ones left
     assert not any(path.exists() for path in left)

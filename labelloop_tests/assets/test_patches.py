@@ -51,6 +51,7 @@ def embedding(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     one.close()
 
 
+@pytest.mark.slow
 def test_where_nobody_asks_for_it_no_box_is_embedded(turned) -> None:
     assert not patch_vectors(turned.now).folder.exists()
 

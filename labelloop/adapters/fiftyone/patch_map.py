@@ -27,9 +27,7 @@ def show_patch_map(
     """
     import fiftyone.brain as fob
 
-    for key in loop.dataset.list_brain_runs():
-        if key.startswith(PATCH_VIZ):
-            loop.dataset.delete_brain_run(key)
+    hide_patch_map(loop)
     for number, field in enumerate(fields):
         shown = _points_of_labels(loop, field, samples, points)
         if not shown:
@@ -40,6 +38,15 @@ def show_patch_map(
         )
         if not number:
             loop.save_map_workspace(PATCH_VIZ, PATCH_VIZ, f"{field}.detections.label", "The map of boxes")
+
+
+def hide_patch_map(loop: LoopDataset) -> None:
+    """Take all maps of boxes away, if there are any, and their workspace."""
+    for key in loop.dataset.list_brain_runs():
+        if key.startswith(PATCH_VIZ):
+            loop.dataset.delete_brain_run(key)
+    if loop.dataset.has_workspace(PATCH_VIZ):
+        loop.dataset.delete_workspace(PATCH_VIZ)
 
 
 def _points_of_labels(

@@ -44,16 +44,15 @@ class EmbeddingStore:
 
         A writer removes the old vectors once the record names the new ones: whoever came too late reads again.
         """
-        record = self.record(provider)
         while True:
+            edition = self._edition(provider)
+            record = self.record(provider)
             try:
-                vectors = read_array(self.folder / record["file"], self.missing)
+                return record["sample_ids"], read_array(self.folder / record["file"], self.missing)
             except LabelloopError:
-                before, record = record, self.record(provider)
-                if record == before:
+                # Not the record itself: one that says the same may have been written after others.
+                if self._edition(provider) == edition:
                     raise
-            else:
-                return record["sample_ids"], vectors
 
     def key(self, provider: str) -> str | None:
         """Names the vectors by their content: what made them, of which images; None when there are none."""
@@ -102,6 +101,14 @@ class EmbeddingStore:
                 if old != path:
                     old.unlink(missing_ok=True)
         return np.array(read_array(path, self.missing))
+
+    def _edition(self, provider: str) -> tuple[int, int] | None:
+        """Tells one writing of the record from the next."""
+        path = self._record_file(provider)
+        if not path.is_file():
+            return None
+        stat = path.stat()
+        return stat.st_ino, stat.st_mtime_ns
 
     def _record_file(self, provider: str) -> Path:
         return self.folder / f"{provider}.json"

@@ -69,3 +69,12 @@ def test_without_boxes_there_is_no_map(loop):
     loop.add_samples(SAMPLES, {name: f"/nowhere/{name}.jpg" for name in "abc"})
     show_patch_map(loop, FIELDS, SAMPLES, {})
     assert loop.dataset.list_brain_runs() == []
+    assert loop.dataset.list_workspaces() == []
+
+
+def test_where_no_box_has_a_place_any_more_the_map_of_before_and_its_workspace_are_gone(loop):
+    show_patch_map(loop, FIELDS, SAMPLES, filled(loop))
+    assert loop.dataset.has_workspace(PATCH_VIZ)
+    show_patch_map(loop, FIELDS, SAMPLES, {})
+    assert loop.dataset.list_brain_runs() == []
+    assert loop.dataset.list_workspaces() == []

@@ -3,8 +3,9 @@ import signal
 import numpy as np
 import pytest
 
+from labelloop.adapters.files import embedding_store
 from labelloop.adapters.files.embedding_store import EmbeddingStore
-from labelloop.core.errors import MissingStateError
+from labelloop.core.errors import LabelloopError, MissingStateError
 from labelloop_tests import elsewhere
 from labelloop_tests.core.builders import unit_rows
 
@@ -84,10 +85,31 @@ def test_vectors_of_another_version_are_not_known(store):
     assert store.known("hog_hsv", "2") == {}
 
 
+def test_vectors_that_went_and_came_back_under_the_same_name_are_read_again(store, monkeypatch):
+    save(store, "ab", unit_rows(2, 5))
+    read, missed = embedding_store.read_array, []
+
+    def comes_too_late(path, missing):
+        if not missed:
+            missed.append(path)
+            save(store, "c", unit_rows(1, 5))
+            with pytest.raises(LabelloopError):
+                read(path, missing)
+            save(store, "ab", unit_rows(2, 5))
+            raise LabelloopError("gone")
+        return read(path, missing)
+
+    monkeypatch.setattr(embedding_store, "read_array", comes_too_late)
+    ids, vectors = store.load("hog_hsv")
+    np.testing.assert_array_equal(vectors, unit_rows(2, 5))
+    assert (ids, len(missed)) == (["a", "b"], 1)
+
+
 SWAP = """
 import sys
 from pathlib import Path
 import numpy as np
+from labelloop.adapters.files import embedding_store
 from labelloop.adapters.files.embedding_store import EmbeddingStore
 store = EmbeddingStore(Path(sys.argv[1]), "")
 print("ready", flush=True)
