@@ -17,8 +17,10 @@ from labelloop.core.replay import plan_of
 from labelloop.resources.project import Project
 from labelloop.resources.replay_crew import replay
 from labelloop.resources.replay_result import (
+    LOCKS,
     TABLE,
     keep_for_check,
+    keep_request,
     require_enough_images,
     require_same_request,
     write_result,
@@ -60,9 +62,10 @@ def run(config: Path, asked: Asked, out: Console) -> None:
         write_scenes(config.parent / SCENES, count=SCENE_COUNT, seed=settings.seed)
     study = Study(config, settings, folder, plan)
     require_same_request(study)
-    with locks.exclusive_if_free(folder / "locks" / "benchmark") as free:
+    with locks.exclusive_if_free(folder / LOCKS / "benchmark") as free:
         if not free:
             raise LabelloopError(f"A process is at the benchmark in {folder}", "Wait for it, or name another --out.")
+        keep_request(study)  # asked again: until the lock was ours, another command may have begun something else here
         if not asked.only_tables:
             _replay(study, asked.workers or os.cpu_count() or 1, out)
         result = write_result(study)

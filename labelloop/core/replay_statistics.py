@@ -4,6 +4,10 @@ The figure of a curve is its mean mAP between the first and the last number of l
 by its width). A seed's gain is that of the strategy less the mean of two independent replays of random, which share
 the first batch and model with it. Paired comparison over seeds as Munjal et al., "Towards Robust and Reproducible
 Active Learning Using Neural Networks", CVPR 2022, arXiv 2002.09564, ask for.
+
+The more arms are compared, the likelier one of them is ahead by chance. So the intervals hold together: each is at
+1 - 0.05 / arms, and so is the floor (Bonferroni's inequality; Dunn, "Multiple Comparisons Among Means", JASA 56, 1961).
+That needs no assumption on how arms hang together, and unlike Holm's steps it leaves intervals that say what is judged.
 """
 
 from collections.abc import Sequence
@@ -19,8 +23,9 @@ LEVEL = 0.95
 METRIC = "map50"
 WORTH = 0.01  # gain in mAP below which nobody would bother; without it no number of seeds could say "does not help"
 RULE = (
-    "gain = mean over seeds of (area of the strategy - mean area of two replays of random); interval = 95 % paired t "
-    "over seeds; floor = what another replay of random reaches by chance (95 %, from the differences of the two). "
+    "gain = mean over seeds of (area of the strategy - mean area of two replays of random); interval = paired t over "
+    "seeds; floor = what another replay of random reaches by chance (from the differences of the two); both hold with "
+    "95 % for all strategies of a table together: each is at 1 - 0.05 / strategies (Bonferroni; Dunn, JASA 56, 1961). "
     "helps: the interval is above 0 and the gain above the floor. does not help: the interval ends below "
     f"{WORTH}. Otherwise undecided."
 )
@@ -43,9 +48,9 @@ class Comparison:
         seeds: Replays that are complete.
         area: Mean area under its curve.
         gain: Mean over seeds of its area less that of random.
-        low: Lower end of the 95 % interval of the gain.
+        low: Lower end of the interval of the gain, 95 % for all arms together.
         high: Upper end.
-        floor: Gain that random itself reaches against random by chance.
+        floor: Gain that the best of as many replays of random reaches against random by chance.
         last: Mean mAP at the last number of labels.
         verdict: What follows.
     """
@@ -75,7 +80,10 @@ def areas(points: pd.DataFrame, labels: Sequence[int], metric: str = METRIC) -> 
 
 
 def compare(points: pd.DataFrame, labels: Sequence[int], metric: str = METRIC) -> list[Comparison]:
-    """Every arm but random against random, the largest gain first; arms with fewer than two seeds are left out."""
+    """Every arm but random against random, the largest gain first; arms with fewer than two seeds are left out.
+
+    What is left out does not count among the arms over which the level is shared.
+    """
     found = areas(points, labels, metric)
     if not {RANDOM.name, AGAIN.name} <= set(found.columns):
         return []
@@ -83,14 +91,13 @@ def compare(points: pd.DataFrame, labels: Sequence[int], metric: str = METRIC) -
     base = found[[RANDOM.name, AGAIN.name]].mean(axis=1)
     apart = (found[AGAIN.name] - found[RANDOM.name]).to_numpy()
     last = points[points["labels"] == labels[-1]].pivot_table(index="seed", columns="arm", values=metric)
+    arms = [arm for arm in found.columns.difference([RANDOM.name, AGAIN.name]) if found[arm].count() >= 2]
     results = []
-    for arm in found.columns.difference([RANDOM.name, AGAIN.name]):
+    for arm in arms:
         own = found[arm].dropna()
-        if len(own) < 2:
-            continue
         gains = (own - base[own.index]).to_numpy()
-        low, high = interval(gains)
-        floor = noise_floor(apart, len(own))
+        low, high = interval(gains, len(arms))
+        floor = noise_floor(apart, len(own), len(arms))
         judged = judge(float(gains.mean()), low, high, floor)
         results.append(
             Comparison(
@@ -101,22 +108,23 @@ def compare(points: pd.DataFrame, labels: Sequence[int], metric: str = METRIC) -
     return sorted(results, key=lambda each: (-each.gain, each.arm))
 
 
-def interval(gains: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean of paired gains (S,), by Student's t."""
-    half = float(_t(len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains)))
+def interval(gains: np.ndarray, arms: int = 1) -> tuple[float, float]:
+    """Interval of the mean of paired gains (S,), by Student's t: 95 % for as many `arms` together."""
+    half = float(_t(len(gains) - 1, arms) * gains.std(ddof=1) / np.sqrt(len(gains)))
     return float(gains.mean()) - half, float(gains.mean()) + half
 
 
-def noise_floor(apart: np.ndarray, seeds: int) -> float:
-    """The mean gain over `seeds` that one more replay of random exceeds with a chance of 2.5 %.
+def noise_floor(apart: np.ndarray, seeds: int, arms: int = 1) -> float:
+    """The mean gain over `seeds` that any of `arms` more replays of random exceeds with a chance of 2.5 % at most.
 
     Args:
         apart: Differences of two replays of random, by seed. Their true mean is 0, so none is estimated; each has
             twice the variance of a replay, and a gain against the mean of two has one and a half times that.
         seeds: Replays of the arm that is judged.
+        arms: How many are judged beside each other, this one included.
     """
     spread = np.sqrt((apart**2).mean() * 0.75)
-    return float(_t(len(apart)) * spread / np.sqrt(seeds))
+    return float(_t(len(apart), arms) * spread / np.sqrt(seeds))
 
 
 def judge(gain: float, low: float, high: float, floor: float) -> Verdict:
@@ -126,7 +134,7 @@ def judge(gain: float, low: float, high: float, floor: float) -> Verdict:
     return Verdict.NOT if high < WORTH else Verdict.UNDECIDED
 
 
-def _t(freedom: int) -> float:
+def _t(freedom: int, arms: int) -> float:
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+    return float(stdtrit(freedom, 1 - (1 - LEVEL) / 2 / arms))

@@ -1,5 +1,6 @@
 """What came of a replay: a table, curves, and a JSON that the check `selection_helps` reads."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from labelloop.resources.replay_turn import Study, points
 from labelloop.settings.model import Settings
 
 REQUEST, RESULT, TABLE, CURVES = "request.json", "result.json", "table.md", "curves.png"
+LOCKS = "locks"  # in the folder of a study, there before its request
 OF_A_PROJECT = Path("benchmark") / RESULT  # in its home
 # What neither the images nor the models depend on, and what a replay sets itself.
 IDLE = {
@@ -43,25 +45,42 @@ def identity(settings: Settings) -> dict[str, Any]:
     }
 
 
-def require_same_request(study: Study) -> None:
+def require_same_request(study: Study) -> dict[str, Any]:
     """Refuse to mix turns of other settings, images or numbers of labels; more seeds and strategies may be added.
+
+    Returns:
+        What is asked for, which names the checkpoint by a hash of its file.
 
     Raises:
         ConfigError: If the folder holds a replay of something else; names what differs.
     """
-    path = study.folder / REQUEST
-    start = fingerprint(resolve_weights(study.settings.train.weights, study.config.parent))
-    wanted = {**identity(study.settings), "labels": list(study.plan.labels), "start": start}
+    path, wanted = study.folder / REQUEST, _request(study)
     if not path.is_file():
-        if study.folder.is_dir() and any(study.folder.iterdir()):
+        if study.folder.is_dir() and {each.name for each in study.folder.iterdir()} - {LOCKS}:
             raise ConfigError(f"{study.folder} holds something else than a benchmark", "Name another folder: --out.")
-        atomic.write_json(path, wanted)
-        return
+        return wanted
     before = atomic.read_json(path, "")
     differs = [key for key, value in wanted.items() if before.get(key) != value]
     if differs:
         told = "; ".join(f"{key} was {before.get(key)} and is {wanted[key]}" for key in differs)
         raise ConfigError(f"{study.folder} holds a benchmark of other settings: {told}", "Name another folder: --out.")
+    return wanted
+
+
+def keep_request(study: Study) -> None:
+    """Note what is replayed in the folder. Only under its lock: of two commands at once the second is refused.
+
+    Raises:
+        ConfigError: As `require_same_request`.
+    """
+    wanted = require_same_request(study)
+    if not (study.folder / REQUEST).is_file():
+        atomic.write_json(study.folder / REQUEST, wanted)
+
+
+def _request(study: Study) -> dict[str, Any]:
+    start = fingerprint(resolve_weights(study.settings.train.weights, study.config.parent))
+    return {**identity(study.settings), "labels": list(study.plan.labels), "start": start}
 
 
 def require_enough_images(study: Study) -> None:
@@ -92,6 +111,15 @@ def write_result(study: Study) -> dict[str, Any]:
     return result
 
 
+def judged(found: pd.DataFrame, labels: Sequence[int]) -> dict[str, Any]:
+    """What a result says of its points: every strategy against random by both metrics, and by which rule."""
+    return {
+        "rule": RULE,
+        "comparisons": [asdict(each) for each in compare(found, labels)],
+        "comparisons_map50_95": [asdict(each) for each in compare(found, labels, "map50_95")],
+    }
+
+
 def keep_for_check(now: Project, result: dict[str, Any]) -> None:
     """Let the check of the project read the result."""
     atomic.write_json(now.home.root / OF_A_PROJECT, result)
@@ -110,6 +138,8 @@ def verdict_for(now: Project) -> tuple[bool, str]:
     result = atomic.read_json(path, remedy)
     if result["settings"] != content_hash(identity(settings)):
         return False, f"not measured yet with the settings of now: {remedy}"
+    if result.get("rule") != RULE:  # judged by an earlier labelloop: its points are what counts
+        result |= judged(pd.DataFrame(result["points"]), result["labels"])
     own = next((each for each in result["comparisons"] if each["arm"] == arm), None)
     if own is None:
         return False, f"{arm} was not measured yet: {remedy}"
@@ -128,11 +158,10 @@ def _result(study: Study, found: pd.DataFrame) -> dict[str, Any]:
         "measured_on": str(Split.TEST if (splits == Split.TEST).any() else Split.VAL),
         "embeddings": study.settings.embeddings.recipe,
         "train": study.settings.train.model_dump(mode="json", exclude={"device", "workers", "cache", "weights"}),
-        "labels": list(plan.labels), "seeds": plan.seeds, "arms": [arm.name for arm in plan.arms], "rule": RULE,
+        "labels": list(plan.labels), "seeds": plan.seeds, "arms": [arm.name for arm in plan.arms],
         "points": found.to_dict("records"),
         "areas": _areas(found, plan.labels),
-        "comparisons": [asdict(each) for each in compare(found, plan.labels)],
-        "comparisons_map50_95": [asdict(each) for each in compare(found, plan.labels, "map50_95")],
+        **judged(found, plan.labels),
     }  # fmt: skip
 
 

@@ -136,7 +136,7 @@ class Asset:
         self.instance = dg.DagsterInstance.ephemeral()
         connect(place.access)  # a code server has its connection already
 
-    def pull(self) -> int:
+    def pull(self) -> None:
         resources = {
             "project": ProjectResource(config_path=str(self.home / "labelloop.yaml")),
             "dataset": DatasetResource(),
@@ -145,6 +145,8 @@ class Asset:
         }
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         self.job.execute_in_process(instance=self.instance, resources=resources, run_config=quiet)
+
+    def boxes(self) -> int:
         version = Project(self.home / "labelloop.yaml").ledger.label_version("source")
         return len(version.boxes) + len(version.quarantined)
 
@@ -160,13 +162,14 @@ class Adapter:
     def __init__(self, place: Place) -> None:
         self.folder, self.server = place.folder, connect(place.access)
 
-    def pull(self) -> int:
-        tasks = finished_tasks(self.server, find_project(self.server, PEOPLE).id)
-        boxes = 0
-        for task in tasks:
+    def pull(self) -> None:
+        self.contents = []
+        for task in finished_tasks(self.server, find_project(self.server, PEOPLE).id):
             download_frames(self.server, task.task_id, self.folder)
-            boxes += sum(len(frame.shapes) for frame in content(self.server, task.task_id).frames)
-        return boxes
+            self.contents.append(content(self.server, task.task_id))
+
+    def boxes(self) -> int:
+        return sum(len(frame.shapes) for content in self.contents for frame in content.frames)
 
     def close(self) -> None:
         pass
@@ -180,12 +183,14 @@ class Importer:
     def __init__(self, place: Place) -> None:
         self.dataset, self.place = fo.Dataset(), place
 
-    def pull(self) -> int:
+    def pull(self) -> None:
         self.dataset.clear()
         data_path = str(self.place.folder)
         fouc.import_annotations(
             self.dataset, project_name=PEOPLE, data_path=data_path, download_media=True, **self.place.login
         )
+
+    def boxes(self) -> int:
         fields = self.dataset.get_field_schema(embedded_doc_type=fo.Detections)
         return sum(int(self.dataset.count(f"{field}.detections")) for field in fields)
 
@@ -203,14 +208,16 @@ class Frames:
         self.client = Client(place.url, check_server_version=False)
         self.client.login(AccessTokenCredentials(place.people.token))
 
-    def pull(self) -> int:
+    def pull(self) -> None:
         (project,) = [one for one in self.client.projects.list() if one.name == PEOPLE]
-        boxes = 0
+        self.drawn = 0
         for task in project.get_tasks():
             for number, frame in enumerate(task.get_meta().frames):
                 (self.place.folder / frame.name).write_bytes(task.get_frame(number, quality="original").read())
-            boxes += len(task.get_annotations().shapes)
-        return boxes
+            self.drawn += len(task.get_annotations().shapes)
+
+    def boxes(self) -> int:
+        return self.drawn
 
     def close(self) -> None:
         self.client.close()
@@ -229,10 +236,13 @@ class OurPush:
             for name, picture in picture_of.items()
         }
 
-    def push(self) -> int:
+    def push(self) -> None:
         project = find_or_create_project(self.server, OURS, CLASSES)
         task = push_task(self.server, project, self.spec)
-        return prefill(self.server, task.task_id, self.known, project.label_ids)
+        self.drawn = sum(job.drawn for job in prefill(self.server, task.task_id, self.known, project.label_ids))
+
+    def boxes(self) -> int:
+        return self.drawn
 
     def close(self) -> None:
         _delete(self.server, OURS)
@@ -248,11 +258,13 @@ class TheirPush:
         self.dataset = fo.Dataset()
         self.dataset.add_samples([_sample(picture) for picture in place.pictures])
 
-    def push(self) -> int:
+    def push(self) -> None:
         self.dataset.annotate(
             "benchmark", backend="cvat", label_field="found", label_type="detections", classes=list(CLASSES),
             attributes=False, segment_size=SEGMENT, image_quality=95, project_name=THEIRS, **self.place.login,
         )  # fmt: skip
+
+    def boxes(self) -> int:
         project = find_project(self.server, THEIRS)
         (task,) = tasks_of_project(self.server, project.id)
         return sum(len(frame.shapes) for frame in content(self.server, task.task_id).frames)

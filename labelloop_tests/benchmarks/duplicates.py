@@ -5,7 +5,6 @@ process, and the pairs are compared. Ratios are of processor time, `wall` is the
 each holds on top. `--lists` compares all with all and faiss' lists at 100 000 images instead, which takes minutes.
 """
 
-import itertools
 import os
 import sys
 
@@ -16,7 +15,7 @@ from labelloop.adapters.faiss_centres import centres
 from labelloop.core.directions import Directions
 from labelloop.core.duplicates import near_duplicate_groups, near_duplicates, near_links
 from labelloop.core.inverted_lists import SAMPLE, inverted_lists
-from labelloop_tests.benchmarks.side_by_side import HEADER, Times, exponent, in_turn, line, peak
+from labelloop_tests.benchmarks.side_by_side import HEADER, Times, growth, in_turn, line, peak
 from labelloop_tests.benchmarks.zcore import mixture
 from labelloop_tests.fiftyone_world import database
 
@@ -50,9 +49,7 @@ def main() -> None:
         print(line(f"{size}, {len(found)} pairs", *times, bar, [peak(work) for work in works]), flush=True)
         known.append((size, times))
         samples.delete()
-    for (few, first), (many, last) in itertools.pairwise(known):
-        theirs, ours = (exponent(few, many, *pair) for pair in zip(first, last, strict=True))
-        print(f"{few} to {many} images: theirs N^{theirs:.2f}, ours N^{ours:.2f}")
+    print(*growth(known), sep="\n")
     print(f"load {os.getloadavg()[0]:.1f}")
 
 

@@ -4,14 +4,13 @@ The tutorial makes the full matrix of similarities and sorts each row; a thousan
 turn in one process; ratios are of processor time, `wall` is the ratio by the clock. Memory is what each holds on top.
 """
 
-import itertools
 import os
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelloop.core.neighbours import top_k
-from labelloop_tests.benchmarks.side_by_side import HEADER, Times, exponent, in_turn, line, peak
+from labelloop_tests.benchmarks.side_by_side import HEADER, Times, growth, in_turn, line, peak
 from labelloop_tests.benchmarks.zcore import mixture
 
 QUERIES, K, ROUNDS = 1000, 10, 5
@@ -32,9 +31,7 @@ def main() -> None:
         times = in_turn(ROUNDS, *works)
         print(line(f"{QUERIES} x {size}", *times, BAR, [peak(work) for work in works]), flush=True)
         known.append((size, times))
-    for (few, first), (many, last) in itertools.pairwise(known):
-        theirs, ours = (exponent(few, many, *pair) for pair in zip(first, last, strict=True))
-        print(f"{few} to {many} images: theirs N^{theirs:.2f}, ours N^{ours:.2f}")
+    print(*growth(known), sep="\n")
     print(f"load {os.getloadavg()[0]:.1f}")
 
 

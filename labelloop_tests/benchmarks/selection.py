@@ -1,5 +1,7 @@
 """Does choosing help? `python -m labelloop_tests.benchmarks.selection digits|bccd FOLDER [options of the command]`.
 
+`python -m labelloop_tests.benchmarks.selection judge` writes all kept results anew, by the rule of now.
+
 Makes the project in FOLDER where it is missing and runs `labelloop benchmark` on it, which goes on where it was killed;
 `--only-tables` writes what is there so far. The small results are copied to `results/`. BCCD and the weights it starts
 from are outside data: LABELLOOP_TEST_DATA names the folder of `bccd`, LABELLOOP_TEST_WEIGHTS that of the checkpoint.
@@ -12,8 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
+from labelloop.core.replay_table import as_markdown
+from labelloop.resources.replay_result import judged
 from labelloop.sandbox.scenes import write_scenes
 
 RESULTS = Path(__file__).with_name("results")
@@ -64,11 +69,24 @@ def keep_results(folder: Path, name: str) -> None:
     for kind in ("table.md", "result.json"):
         text = (folder / "out" / kind).read_text(encoding="utf-8")
         if kind == "result.json":  # its points are many: a line is enough for all that is small
-            text = json.dumps(json.loads(text), sort_keys=True) + "\n"
+            text = _line(json.loads(text))
         (RESULTS / f"{name}.{kind.rpartition('.')[2]}").write_text(text, encoding="utf-8")
 
 
-def main() -> None:
+def judge_anew() -> None:
+    """Write the kept results as their points are judged by the rule of now."""
+    for path in sorted(RESULTS.glob("*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result |= judged(pd.DataFrame(result["points"]), result["labels"])
+        path.write_text(_line(result), encoding="utf-8")
+        path.with_suffix(".md").write_text(as_markdown(result), encoding="utf-8")
+
+
+def _line(result: dict[str, Any]) -> str:
+    return json.dumps(result, sort_keys=True) + "\n"
+
+
+def measure() -> None:
     """Run one of them and keep its results."""
     name, folder = sys.argv[1], Path(sys.argv[2]).resolve()
     config, (strategies, seeds, budget) = {"digits": (digits, DIGITS), "bccd": (bccd, BCCD)}[name]
@@ -79,4 +97,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    judge_anew() if sys.argv[1:] == ["judge"] else measure()

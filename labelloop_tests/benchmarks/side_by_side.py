@@ -1,9 +1,10 @@
 """What benchmarks share: ways of doing the same, in turn in one process, and what is said of their times."""
 
+import itertools
 import statistics
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,15 @@ class Times:
     cpu: list[float] = field(default_factory=list)
     wall: list[float] = field(default_factory=list)
 
+    def add(
+        self, work: Callable[[], object], *, processor: Callable[[], float] = time.process_time, scale: float = 1.0
+    ) -> None:
+        """Do it, and keep its seconds; `scale`: how often it would have to be done."""
+        wall, cpu = time.perf_counter(), processor()
+        work()
+        self.cpu.append((processor() - cpu) * scale)
+        self.wall.append((time.perf_counter() - wall) * scale)
+
 
 def in_turn(
     rounds: int, *works: Callable[[], object], processor: Callable[[], float] = time.process_time
@@ -29,11 +39,7 @@ def in_turn(
     times = [Times() for _ in works]
     for number in range(rounds + 1):
         for work, of in zip(works, times, strict=True):
-            wall, cpu = time.perf_counter(), processor()
-            work()
-            if number:
-                of.cpu.append(processor() - cpu)
-                of.wall.append(time.perf_counter() - wall)
+            (of if number else Times()).add(work, processor=processor)
     return times
 
 
@@ -63,3 +69,13 @@ def line(what: str, theirs: Times, ours: Times, bar: float, memory: Sequence[flo
 def exponent(few: int, many: int, first: Times, last: Times) -> float:
     """By which power of the size the processor time grows."""
     return float(np.log(statistics.median(last.cpu) / statistics.median(first.cpu)) / np.log(many / few))
+
+
+def growth(
+    known: Sequence[tuple[int, Sequence[Times]]], what: str = "images", names: Sequence[str] = ("theirs", "ours")
+) -> Iterator[str]:
+    """A line from each size to the next: by which power of the size the time of each side grows."""
+    for (few, first), (many, last) in itertools.pairwise(known):
+        powers = [exponent(few, many, *pair) for pair in zip(first, last, strict=True)]
+        told = ", ".join(f"{name} N^{power:.2f}" for name, power in zip(names, powers, strict=True))
+        yield f"{few} to {many} {what}: {told}"

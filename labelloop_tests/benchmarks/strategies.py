@@ -1,19 +1,21 @@
 """Query strategies on made-up pools: `python -m labelloop_tests.benchmarks.strategies [--large]`.
 
 Near-copies: 50 groups of 10, a batch of 50; how many groups it holds. Rare: 900 images in one crowd, 100 elsewhere, a
-batch of 50; which share is rare. With `--large` the time and the peak memory of a batch from 100 000 x 512.
+batch of 50; which share is rare. With `--large` the processor time of batches from up to 100 000 x 512, in turn in one
+process, as a multiple of what a random batch takes too, and what each holds on top in memory.
 """
 
-import resource
+import statistics
 import sys
-import time
 
 import numpy as np
 
+from labelloop_tests.benchmarks.side_by_side import Times, growth, in_turn, peak
 from labelloop_tests.core.strategies.pools import chosen, near_copies, query_of, rare, rare_share
 
 STRATEGIES = ("hybrid", "random", "zcore", "k_center", "typiclust")
 NOISE = (0.0, 1e-3, 1e-2, 0.1, 0.3)
+LARGE, LABELLED, BUDGETS, ROUNDS = (25_000, 100_000), 1000, (40, 400), 3
 
 
 def main() -> None:
@@ -38,21 +40,33 @@ def main() -> None:
 
 
 def large() -> None:
-    """Time for a batch from a large pool, with a thousand labelled images."""
+    """Time and memory of batches from large pools, with a thousand labelled images, and how the time grows."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(300, 512)).astype(np.float32)
-    rows = centres[rng.integers(0, 300, 101_000)] + rng.normal(size=(101_000, 512)).astype(np.float32)
-    for budget in (40, 400):
-        for name in STRATEGIES:
-            started, busy = time.perf_counter(), time.process_time()
-            query = query_of(rows[:100_000], budget, zcore=rng.random(100_000), labelled=rows[100_000:])
-            picked = chosen(name, query, budget)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            print(
-                f"{name:>14} {len(picked):>5} of 100000 x 512: {time.perf_counter() - started:>6.1f} s, "
-                f"{time.process_time() - busy:>6.1f} s of the processor, peak {peak:.2f} GB",
-                flush=True,
-            )
+    count = max(LARGE) + LABELLED
+    rows = centres[rng.integers(0, 300, count)] + rng.normal(size=(count, 512)).astype(np.float32)
+    pool, labelled, zcore = rows[LABELLED:], rows[:LABELLED], rng.random(max(LARGE))
+    for budget in BUDGETS:
+        known: list[tuple[int, list[Times]]] = []
+        for size in LARGE:
+            works = [
+                lambda name=name: chosen(
+                    name, query_of(pool[:size], budget, zcore=zcore[:size], labelled=labelled), budget
+                )
+                for name in STRATEGIES
+            ]
+            times = in_turn(ROUNDS, *works)
+            print(f"{budget} of {size} x 512\n{'':>14} {'cpu s':>8} {'min':>7} {'max':>7} {'x random':>9} {'MB':>6}")
+            random = statistics.median(times[STRATEGIES.index("random")].cpu)
+            for name, of, work in zip(STRATEGIES, times, works, strict=True):
+                middle = statistics.median(of.cpu)
+                print(
+                    f"{name:>14} {middle:>8.2f} {min(of.cpu):>7.2f} {max(of.cpu):>7.2f} {middle / random:>9.1f} "
+                    f"{peak(work):>6.0f}",
+                    flush=True,
+                )
+            known.append((size, times))
+        print(*growth(known, names=STRATEGIES), sep="\n")
 
 
 if __name__ == "__main__":

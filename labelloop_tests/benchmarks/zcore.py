@@ -1,31 +1,33 @@
 """ZCore against the published loop, side by side: `python -m labelloop_tests.benchmarks.zcore [--large]`.
 
 Ours by numpy, ours compiled and the tutorial's loop as it is described score draws in turn, in one process on one
-thread. Only ratios are worth quoting. Times are of the processor, so that other work on the machine counts little.
-What is made once is told apart: the index of each of ours, and the time until kernels are there (compiled if the cache
-was empty). Compiled draws are a stretch of a whole job in its order (10,000 draws, at a million images 100,000), of
-which many look at the same dimensions one after the other. `--large` adds a million images of 512 dimensions, for which
-10 GB of memory are needed.
+thread. Only ratios are worth quoting. Seconds are those of 10,000 draws, of which each makes some, by the processor, so
+that other work on the machine counts little. What is made once is told apart: the index of each of ours, and the time
+until kernels are there (compiled if the cache was empty). Memory is what each holds on top of the embeddings: ours a
+copy by dimensions and its index. Compiled draws are a stretch of a whole job in its order (10,000 draws, at a million
+images 100,000), of which many look at the same dimensions one after the other. `--large` adds a million images of 512
+dimensions, for which 10 GB of memory are needed.
 """
 
 import itertools
 import os
-import resource
-import statistics
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labelloop.core.zcore_compiled import CompiledPool
-from labelloop.core.zcore_draws import Draws, by_tile, counter_draws
+from labelloop.core.zcore_draws import Draws, Spread, by_tile, counter_draws
 from labelloop.core.zcore_index import PoolIndex
 from labelloop.core.zcore_rules import Redundancy, score_draws
+from labelloop_tests.benchmarks.side_by_side import HEADER, Times, growth, line, peak
 
-ROUNDS = 5
+ROUNDS, TOLD = 5, 10_000
 JOBS = {1_000_000: 100_000}  # draws of a whole job; 10,000 where it is not said
 # images, dimensions, neighbours, draws of a round: compiled, by numpy, theirs
 SIZES = [
@@ -36,57 +38,87 @@ SIZES = [
 LARGE = (1_000_000, 512, 1000, 1500, 20, 2)
 BARS = {1_000: 10, 10_000: 40, 100_000: 50, 1_000_000: 200}
 
+Made = TypeVar("Made", PoolIndex, CompiledPool)
+
+
+@dataclass
+class Found:
+    """Of one pool.
+
+    Attributes:
+        theirs, plain, compiled: Seconds of `TOLD` draws; `plain` is ours by numpy.
+        index: Seconds that the indices of ours took, by numpy and compiled.
+        memory: MB of each.
+        gain: What a second thread gains, by the clock.
+    """
+
+    theirs: Times = field(default_factory=Times)
+    plain: Times = field(default_factory=Times)
+    compiled: Times = field(default_factory=Times)
+    index: tuple[float, float] = (0.0, 0.0)
+    memory: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    gain: float = 1.0
+
 
 def main() -> None:
-    """Print microseconds for a draw, ratios, and how the time grows with the number of images."""
+    """Print seconds of draws, ratios, memory, and how the time grows with the number of images."""
     print(f"load {os.getloadavg()[0]:.1f}, kernels ready after {cpu(warm_up):.1f} s of the processor")
-    print(
-        f"{'images':>9} {'nn':>5} {'theirs us':>10} {'numpy us':>9} {'ratio':>7} {'compiled us':>11} {'ratio':>7} {'min':>6} {'max':>6} {'bar':>5} {'index s':>8} {'of numpy':>8} {'2 threads':>9} {'peak GB':>8}"
-    )
-    known: list[tuple[int, list[float]]] = []
+    print(f"seconds of {TOLD} draws\n{HEADER}")
+    known: list[tuple[int, list[Times]]] = []
     for size in [*SIZES, *([LARGE] if "--large" in sys.argv else [])]:
-        images, _, neighbours, *_ = size
-        times, (index, numpy_index), both = compare(*size)
-        theirs, plain, ours = (1e6 * statistics.median(of) for of in times)
-        by_numpy = statistics.median(a / b for a, b in zip(times[0], times[1], strict=True))
-        ratios = [a / b for a, b in zip(times[0], times[2], strict=True)]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        images, found = size[0], compare(*size)
+        theirs, plain, compiled = found.memory
+        print(line(f"{images} by numpy", found.theirs, found.plain, 0, (theirs, plain)))
+        print(line(f"{images} compiled", found.theirs, found.compiled, BARS[images], (theirs, compiled)))
         print(
-            f"{images:>9} {neighbours:>5} {theirs:>10.0f} {plain:>9.0f} {by_numpy:>7.1f} {ours:>11.1f} {statistics.median(ratios):>7.1f} {min(ratios):>6.1f} {max(ratios):>6.1f} {BARS[images]:>5} {index:>8.2f} {numpy_index:>8.2f} {both:>9.2f} {peak:>8.2f}",
+            f"{'':>26} index by numpy {found.index[0]:.2f} s, compiled {found.index[1]:.2f} s; "
+            f"a second thread makes it {found.gain:.2f} times as fast",
             flush=True,
         )
-        known.append((images, [theirs, plain, ours]))
-    for (few, first), (many, last) in itertools.pairwise(known):
-        growth = [np.log(b / a) / np.log(many / few) for a, b in zip(first, last, strict=True)]
-        print(f"{few} to {many} images: theirs N^{growth[0]:.2f}, numpy N^{growth[1]:.2f}, compiled N^{growth[2]:.2f}")
+        known.append((images, [found.theirs, found.plain, found.compiled]))
+    print(*growth(known, names=("theirs", "numpy", "compiled")), sep="\n")
     print(f"load {os.getloadavg()[0]:.1f}")
 
 
-def compare(
-    images: int, dims: int, neighbours: int, draws: int, numpy_draws: int, their_draws: int
-) -> tuple[list[list[float]], tuple[float, float], float]:
-    """Seconds for a draw of theirs, by numpy and compiled in each round; for either index; gain of a thread (wall)."""
-    rows = mixture(images, dims)
+def compare(images: int, dims: int, neighbours: int, draws: int, numpy_draws: int, their_draws: int) -> Found:
+    """Score draws of one pool in each way."""
+    rows, redundancy, found = mixture(images, dims), Redundancy(neighbours, 4), Found()
     columns = np.ascontiguousarray(rows.T)
-    redundancy = Redundancy(neighbours, 4)
-    indices: list[PoolIndex] = []
-    numpy_index = cpu(lambda: indices.append(index_of(columns, neighbours)))
-    pools: list[CompiledPool] = []
-    index = cpu(lambda: pools.append(CompiledPool.build(columns, 1)))
-    spread = pools[0].spread
+    spread = Spread.of(columns)
     their = counter_draws(9, range(their_draws), spread, 2)
     job = by_tile(counter_draws(1, range(JOBS.get(images, 10_000)), spread, 2))
-    times: list[list[float]] = [[], [], []]
+    few = job[0][:numpy_draws], job[1][:numpy_draws]
+    index, plain_s, plain_mb = made(
+        lambda: index_of(columns, neighbours), lambda index: score_draws(index, few, redundancy)
+    )
+    pool, pool_s, pool_mb = made(lambda: CompiledPool.build(columns, 1), lambda pool: pool.score(few, redundancy))
+    copied = columns.nbytes / 2**20
+    found.index = plain_s, pool_s
+    found.memory = peak(lambda: published(rows, *their, neighbours)), copied + plain_mb, copied + pool_mb
     for number in range(ROUNDS):
         first = number * (len(job[0]) - draws) // ROUNDS
         own = job[0][first : first + draws], job[1][first : first + draws]
         some = (own[0][:numpy_draws], own[1][:numpy_draws])
-        times[0].append(cpu(lambda: published(rows, *their, neighbours)) / their_draws)
-        times[1].append(cpu(lambda: score_draws(indices[0], some, redundancy)) / numpy_draws)
-        times[2].append(cpu(lambda: pools[0].score(own, redundancy)) / draws)
-        assert (pools[0].score(some, redundancy) == score_draws(indices[0], some, redundancy)).all()
-    alone, both = (wall(lambda: in_threads(pools[0], own, redundancy, threads)) for threads in (1, 2))
-    return times, (index, numpy_index), alone / both
+        found.theirs.add(lambda: published(rows, *their, neighbours), scale=TOLD / their_draws)
+        found.plain.add(lambda: score_draws(index, some, redundancy), scale=TOLD / numpy_draws)
+        found.compiled.add(lambda: pool.score(own, redundancy), scale=TOLD / draws)
+        assert (pool.score(some, redundancy) == score_draws(index, some, redundancy)).all()
+    alone, both = (wall(lambda: in_threads(pool, own, redundancy, threads)) for threads in (1, 2))
+    found.gain = alone / both
+    return found
+
+
+def made(make: Callable[[], Made], use: Callable[[Made], object]) -> tuple[Made, float, float]:
+    """What was made and used, the processor's seconds to make it, and the most MB of both."""
+    kept: list[Made] = []
+    seconds = Times()
+
+    def work() -> None:
+        seconds.add(lambda: kept.append(make()))
+        use(kept[0])
+
+    memory = peak(work)
+    return kept[0], seconds.cpu[0], memory
 
 
 def index_of(columns: NDArray, neighbours: int) -> PoolIndex:
@@ -118,20 +150,22 @@ def published(rows: NDArray, dims: NDArray, points: NDArray, neighbours: int) ->
     return scores
 
 
-def published_draw(
-    rows: NDArray, dim: NDArray, point: NDArray, neighbours: int, scores: NDArray, *, eps: float
-) -> None:
-    """What both published loops do with a draw; they differ in eps."""
-    nearest = np.argmin(np.sum(np.abs(rows[:, dim] - point), axis=1))
+def published_draw(rows: NDArray, dim: NDArray, point: NDArray, neighbours: int, scores: NDArray, *, eps: float) -> int:
+    """What both published loops do with a draw, which differ in eps; the image that is rewarded.
+
+    `core/test_zcore.py` holds scores of ours to it.
+    """
+    nearest = int(np.argmin(np.sum(np.abs(rows[:, dim] - point), axis=1)))
     scores[nearest] += 1
     distance = np.sum(np.abs(rows[:, dim] - rows[nearest, dim]), axis=1)
     others = np.argsort(distance)[1:]
     if distance[others[0]] == 0:
         scores[others[0]] -= 1
-        return
+        return nearest
     others = others[:neighbours]
     share = 1 / (distance[others] ** 4 + eps)
     scores[others] -= share / share.sum()
+    return nearest
 
 
 def mixture(images: int, dims: int) -> NDArray[np.float32]:

@@ -2,15 +2,16 @@
 
 The official script forks its workers, gives each a part of the draws and adds up their scores. Its workers inherit one
 random state and all make the same draws: of two, half of the work counts for nothing. That is not held against it here:
-a draw is a draw. Both sides score draws in turn. Told are microseconds for a draw by the clock, and by the processor time
-of the busiest worker, which is what the clock shows on a machine that nobody else uses.
+a draw is a draw. Both sides score draws in turn. Told are seconds of 10,000 draws by the processor time of the busiest
+worker, which is what the clock shows on a machine that nobody else uses; `wall` is the ratio by the clock. Memory is what
+both workers or both threads hold on top of the embeddings.
 """
 
 import multiprocessing
-import statistics
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from labelloop.core.zcore_compiled import CompiledPool
 from labelloop.core.zcore_draws import Draws, by_tile, counter_draws
 from labelloop.core.zcore_rules import Redundancy
-from labelloop_tests.benchmarks.zcore import JOBS, mixture, published_draw, warm_up
+from labelloop_tests.benchmarks.side_by_side import HEADER, Times, growth, line, peak
+from labelloop_tests.benchmarks.zcore import JOBS, TOLD, cpu, made, mixture, published_draw, warm_up
 
 ROUNDS = 5
 # images, dimensions, neighbours, draws of a round: ours, theirs
@@ -30,52 +32,65 @@ WORKERS = 2
 
 
 def main() -> None:
-    """Print what a draw takes with two threads and with two workers."""
+    """Print what draws take with two threads and with two workers."""
     warm_up()
-    print(f"{'images':>9} {'theirs us':>20} {'ours us':>20} {'ratio':>16} {'min':>6} {'max':>6} {'bar':>5}")
-    print(f"{'':>9} {'busiest':>10} {'clock':>9} {'busiest':>10} {'clock':>9} {'busiest':>9} {'clock':>6}")
+    print(f"seconds of {TOLD} draws\n{HEADER}")
+    known: list[tuple[int, list[Times]]] = []
     for size in [*SIZES, *([LARGE] if "--large" in sys.argv else [])]:
-        theirs, ours = compare(*size)
-        busiest, clock = ([a[at] / b[at] for a, b in zip(theirs, ours, strict=True)] for at in (0, 1))
-        shown = [1e6 * statistics.median(each[at] for each in side) for side in (theirs, ours) for at in (0, 1)]
-        print(
-            f"{size[0]:>9} {shown[0]:>10.1f} {shown[1]:>9.1f} {shown[2]:>10.1f} {shown[3]:>9.1f} {statistics.median(busiest):>9.1f} {statistics.median(clock):>6.1f} {min(busiest):>6.1f} {max(busiest):>6.1f} {BARS[size[0]]:>5}",
-            flush=True,
-        )
+        theirs, ours, memory = compare(*size)
+        print(line(f"{size[0]} images", theirs, ours, BARS[size[0]], memory), flush=True)
+        known.append((size[0], [theirs, ours]))
+    print(*growth(known), sep="\n")
 
 
-def compare(images: int, dims: int, neighbours: int, draws: int, their_draws: int) -> tuple[list, list]:
-    """Seconds for a draw in each round, by the busiest worker and by the clock: theirs and ours."""
-    rows = mixture(images, dims)
-    pool = CompiledPool.build(np.ascontiguousarray(rows.T), WORKERS)
+def compare(
+    images: int, dims: int, neighbours: int, draws: int, their_draws: int
+) -> tuple[Times, Times, tuple[float, float]]:
+    """Seconds of draws in each round, theirs and ours, and the MB of each."""
+    rows, redundancy = mixture(images, dims), Redundancy(neighbours, 4)
+    columns = np.ascontiguousarray(rows.T)
+    pool, _, memory = made(
+        lambda: CompiledPool.build(columns, WORKERS),
+        lambda pool: in_threads(pool, counter_draws(1, range(WORKERS), pool.spread, 2), redundancy),
+    )
     job = by_tile(counter_draws(1, range(JOBS.get(images, 10_000)), pool.spread, 2))
-    theirs, ours = [], []
+    theirs, ours = Times(), Times()
     for number in range(ROUNDS):
         first = number * (len(job[0]) - draws) // ROUNDS
         own = job[0][first : first + draws], job[1][first : first + draws]
-        theirs.append(official(rows, pool.spread, neighbours, their_draws))
-        ours.append(in_threads(pool, own, Redundancy(neighbours, 4)))
-    return theirs, ours
+        keep(theirs, lambda: official(rows, pool.spread, neighbours, their_draws, cpu), TOLD / their_draws)
+        keep(ours, lambda: in_threads(pool, own, redundancy), TOLD / draws)
+    held = sum(official(rows, pool.spread, neighbours, WORKERS, peak))
+    return theirs, ours, (held, memory + columns.nbytes / 2**20)
 
 
-def official(rows: NDArray, spread: Any, neighbours: int, draws: int) -> tuple[float, float]:
-    """Seconds for a draw of forked workers."""
-    context, start = multiprocessing.get_context("fork"), time.perf_counter()
+def keep(times: Times, work: Callable[[], list[float]], scale: float) -> None:
+    """Do it, and keep the seconds of the busiest worker, which it tells, and those by the clock."""
+    start = time.perf_counter()
+    busy = work()
+    times.cpu.append(max(busy) * scale)
+    times.wall.append((time.perf_counter() - start) * scale)
+
+
+def official(
+    rows: NDArray, spread: Any, neighbours: int, draws: int, measured: Callable[[Callable[[], object]], float]
+) -> list[float]:
+    """Let forked workers draw; what was measured in each."""
+    context = multiprocessing.get_context("fork")
     answers = context.Queue()
 
-    def work() -> None:
-        begin, scores = time.process_time(), np.zeros(len(rows))
+    def draw() -> None:
+        scores = np.zeros(len(rows))
         for _ in range(draws // WORKERS):
             _one(rows, spread, neighbours, scores)
-        answers.put((time.process_time() - begin, float(scores.sum())))
 
-    workers = [context.Process(target=work) for _ in range(WORKERS)]
+    workers = [context.Process(target=lambda: answers.put(measured(draw))) for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
-    busy = [answers.get()[0] for _ in workers]
+    told = [float(answers.get()) for _ in workers]
     for worker in workers:
         worker.join()
-    return max(busy) / draws, (time.perf_counter() - start) / draws
+    return told
 
 
 def _one(rows: NDArray, spread: Any, neighbours: int, scores: NDArray) -> None:
@@ -84,9 +99,9 @@ def _one(rows: NDArray, spread: Any, neighbours: int, scores: NDArray) -> None:
     published_draw(rows, dim, point, neighbours, scores, eps=0.0)
 
 
-def in_threads(pool: CompiledPool, draws: Draws, redundancy: Redundancy) -> tuple[float, float]:
-    """Seconds for a draw of threads that share the draws."""
-    start, busy = time.perf_counter(), []
+def in_threads(pool: CompiledPool, draws: Draws, redundancy: Redundancy) -> list[float]:
+    """Let threads share draws; the seconds that each was busy."""
+    busy: list[float] = []
 
     def work(part: Draws) -> None:
         begin = time.thread_time()
@@ -100,7 +115,7 @@ def in_threads(pool: CompiledPool, draws: Draws, redundancy: Redundancy) -> tupl
         thread.start()
     for thread in threads:
         thread.join()
-    return max(busy) / len(draws[0]), (time.perf_counter() - start) / len(draws[0])
+    return busy
 
 
 if __name__ == "__main__":

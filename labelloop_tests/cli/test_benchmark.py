@@ -43,6 +43,22 @@ def test_a_second_one_in_the_same_folder_is_refused(tmp_path):
         run(config, asked, Console(quiet=True))
 
 
+def test_of_two_that_begin_at_once_with_other_settings_the_later_is_refused(tmp_path, monkeypatch):
+    """Neither finds a request in the folder; then both go for the lock."""
+    config, out = config_in(tmp_path, scenes=1), tmp_path / "out"
+    free = locks.exclusive_if_free
+
+    def after_the_other(path):
+        monkeypatch.setattr(locks, "exclusive_if_free", free)
+        run(config, Asked("zcore", 2, "4,9", out, only_tables=True), Console(quiet=True))
+        return free(path)
+
+    monkeypatch.setattr(locks, "exclusive_if_free", after_the_other)
+    with pytest.raises(ConfigError, match=r"labels was \[4, 9\] and is \[4, 8\]"):
+        run(config, Asked("zcore", 2, "4,8", out, only_tables=True), Console(quiet=True))
+    assert atomic.read_json(out / "request.json", "")["labels"] == [4, 9]
+
+
 def test_tables_can_be_written_before_anything_was_trained(tmp_path):
     config = config_in(tmp_path, scenes=1)
     run(config, Asked("zcore", 2, "4,8", tmp_path / "out", only_tables=True), Console(quiet=True))

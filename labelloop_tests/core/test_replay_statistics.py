@@ -1,9 +1,13 @@
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from labelloop.core.replay_statistics import Verdict, areas, compare, interval, judge, noise_floor
+from labelloop.core.replay_statistics import RULE, Verdict, areas, compare, interval, judge, noise_floor
 from labelloop.core.replay_table import as_markdown
+from labelloop_tests.benchmarks.selection import RESULTS
 
 LABELS = (10, 20, 40)
 
@@ -37,6 +41,53 @@ def test_a_replay_that_is_not_complete_has_no_area():
 def test_the_interval_is_that_of_students_t():
     low, high = interval(np.array([0.01, 0.02, 0.03]))
     assert (low, high) == pytest.approx((0.02 - 4.302653 * 0.01 / 3**0.5, 0.02 + 4.302653 * 0.01 / 3**0.5))
+
+
+def test_the_intervals_of_several_arms_hold_together_and_so_do_their_floors():
+    """Student's t at 1 - 0.025 / 2 and 1 - 0.025 / 8, of a table."""
+    gains, apart = np.array([0.01, 0.02, 0.03]), np.array([0.02, -0.02])
+    assert interval(gains, 2) == pytest.approx((0.02 - 6.205347 * 0.01 / 3**0.5, 0.02 + 6.205347 * 0.01 / 3**0.5))
+    assert interval(gains, 8)[0] == pytest.approx(0.02 - 12.589741 * 0.01 / 3**0.5)
+    assert noise_floor(apart, 4, 8) == pytest.approx(12.589741 * 0.02 * (1.5 / 2) ** 0.5 / 2)
+
+
+def test_the_more_arms_are_compared_the_less_a_gain_says():
+    base = np.array([0.30, 0.50, 0.40, 0.60])
+    near = np.array([0.01, -0.01, 0.01, -0.01])
+    gains = {"ahead": base + np.array([0.03, 0.05, 0.04, 0.04])}
+    alone = found(random=base, again=base + near, **gains)["ahead"]
+    others = {f"arm{number}": base + near for number in range(30)}
+    among = found(random=base, again=base + near, **gains, **others)["ahead"]
+    assert (alone.verdict, among.verdict) == (Verdict.HELPS, Verdict.UNDECIDED)
+    assert (among.low, among.floor) < (alone.low, alone.floor)
+    assert among.gain == alone.gain
+
+
+def test_random_is_rarely_told_to_help_however_many_of_it_are_compared():
+    """Eight strategies that are random themselves, five seeds: one of them helps in 2.5 % of all benchmarks at most."""
+    drawn = np.random.default_rng(0).normal(size=(1000, 10, 5))
+
+    def told(arms):
+        return np.mean([any(helps(replays, arm, arms) for arm in replays[2:]) for replays in drawn])
+
+    def helps(replays, arm, arms):
+        gains, floor = arm - replays[:2].mean(axis=0), noise_floor(replays[1] - replays[0], 5, arms)
+        return judge(float(gains.mean()), *interval(gains, arms), floor) is Verdict.HELPS
+
+    assert told(8) <= 0.025
+    assert told(1) > 0.025  # what the level of one arm would do
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_the_results_that_are_kept_are_judged_by_the_rule_of_now(path):
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert result["rule"] == RULE
+    for key, metric in (("comparisons", "map50"), ("comparisons_map50_95", "map50_95")):
+        now = [asdict(each) for each in compare(pd.DataFrame(result["points"]), result["labels"], metric)]
+        for kept, own in zip(result[key], now, strict=True):
+            close = {name: pytest.approx(each) if isinstance(each, float) else each for name, each in own.items()}
+            assert kept == close
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == as_markdown(result)
 
 
 def test_the_floor_is_what_another_replay_of_random_reaches_by_chance():

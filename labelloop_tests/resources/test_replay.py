@@ -17,6 +17,7 @@ from labelloop.resources.replay import prepare
 from labelloop.resources.replay_crew import replay
 from labelloop.resources.replay_result import (
     keep_for_check,
+    keep_request,
     require_enough_images,
     require_same_request,
     verdict_for,
@@ -24,6 +25,8 @@ from labelloop.resources.replay_result import (
 )
 from labelloop.resources.replay_turn import examined, points, run_arm, run_start
 from labelloop_tests.replays import SETTINGS, Memorising, config_in, follow, records, study_in
+
+pytestmark = pytest.mark.slow
 
 STRATEGIES = "hybrid,entropy+class_balanced"
 
@@ -33,6 +36,7 @@ def done(tmp_path_factory):
     """A finished replay."""
     study = study_in(tmp_path_factory.mktemp("replay"), STRATEGIES)
     require_same_request(study)
+    keep_request(study)
     follow(study)
     return study
 
@@ -151,6 +155,11 @@ def test_seeds_and_strategies_may_be_added_and_nothing_else_may_change(done):
         require_same_request(replace(done, settings=other))
     idle = done.settings.model_copy(update={"train": done.settings.train.model_copy(update={"workers": 3})})
     require_same_request(replace(done, settings=idle))
+    before, status = (done.folder / "request.json").read_bytes(), (done.folder / "request.json").stat()
+    keep_request(replace(done, settings=idle))
+    assert (done.folder / "request.json").read_bytes() == before
+    assert (done.folder / "request.json").stat().st_ino == status.st_ino  # it is not written anew
+    assert require_same_request(done) == atomic.read_json(done.folder / "request.json", "")
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
@@ -196,6 +205,13 @@ def test_the_check_tells_the_verdict_of_the_strategy_that_is_set(done, tmp_path)
     keep_for_check(now, result | {"comparisons": [told | {"verdict": "undecided"}]})
     assert verdict_for(now)[0] is False
     assert verdict_for(now)[1].startswith("hybrid undecided: +0.050")
+    earlier = result | {"rule": "another rule", "comparisons": [told | {"arm": "hybrid"}]}
+    keep_for_check(now, earlier)  # what an earlier labelloop wrote is judged by its points
+    [own] = [each for each in result["comparisons"] if each["arm"] == "hybrid"]
+    assert verdict_for(now)[1].startswith(f"hybrid {own['verdict']}: {own['gain']:+.3f} mAP50 against random")
+    keep_for_check(now, {key: each for key, each in earlier.items() if key != "rule"})
+    assert verdict_for(now)[1].startswith(f"hybrid {own['verdict']}: {own['gain']:+.3f} mAP50 against random")
+    keep_for_check(now, result | {"comparisons": [told]})
     for changes, passed, told in (
         ({"batch": {"class_balanced": True}}, False, "hybrid+class_balanced was not measured yet: run"),
         ({"train": SETTINGS["train"] | {"epochs": 7}}, False, "not measured yet with the settings of now: run"),
@@ -205,7 +221,6 @@ def test_the_check_tells_the_verdict_of_the_strategy_that_is_set(done, tmp_path)
         assert (found[0], found[1].startswith(told)) == (passed, True)
 
 
-@pytest.mark.slow
 def test_the_same_comes_out_for_any_number_of_workers(done, tmp_path):
     for workers in (1, 3):
         study = replace(study_in(tmp_path / str(workers), STRATEGIES))
@@ -225,7 +240,6 @@ def test_a_worker_begins_nothing_more_when_another_has_failed(done, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_what_fails_in_a_worker_ends_the_replay_with_its_own_words(tmp_path):
     study = study_in(tmp_path, "zcore", train={"weights": "nowhere.pt", "device": "cpu"})
     prepare(study.pool(), lambda _: None)
@@ -233,7 +247,6 @@ def test_what_fails_in_a_worker_ends_the_replay_with_its_own_words(tmp_path):
         replay(study, 2, lambda: None)
 
 
-@pytest.mark.slow
 def test_arms_can_be_followed_in_any_order(done, tmp_path):
     study = study_in(tmp_path, STRATEGIES)
     prepare(study.pool(), lambda _: None)

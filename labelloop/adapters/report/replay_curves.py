@@ -1,6 +1,7 @@
 """Learning curves of a replay as a picture: mAP against labels, each arm with a band."""
 
 import io
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,13 @@ def replay_curves_png(points: pd.DataFrame, *random: str) -> bytes:
         points: One row for each turn: arm, seed, labels, map50.
         random: Arms drawn in grey: what the others are compared with.
     """
+    buffer = io.BytesIO()
+    replay_curves(points, *random).savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
+
+
+def replay_curves(points: pd.DataFrame, *random: str) -> Any:
+    """The same as a figure of matplotlib: of each arm a line, and in its color a band."""
     # Without pyplot, whose global state would outlive the call.
     from matplotlib.figure import Figure
 
@@ -32,6 +40,4 @@ def replay_curves_png(points: pd.DataFrame, *random: str) -> bytes:
     seeds = points["seed"].nunique()
     axes.set(xlabel="labelled images of the pool", ylabel="mAP50", title=f"{seeds} seeds, band: one deviation")
     axes.legend(frameon=False, fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    return buffer.getvalue()
+    return figure
