@@ -9,6 +9,7 @@ from labelloop.assets import (
     evaluate,
     ingest,
     mine,
+    predict,
     pull,
     relabel,
     report,
@@ -31,10 +32,12 @@ from labelloop.resources.detector import DetectorResource
 from labelloop.resources.project import ProjectResource
 from labelloop.sensors import SENSORS
 
-STAGES = [ingest, pull, split, embed, score, duplicates, annotate, select, train, evaluate, mine, relabel, report]
+STAGES = [
+    ingest, pull, split, embed, score, duplicates, annotate, select, train, evaluate, predict, mine, relabel, report,
+]  # fmt: skip
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules(STAGES),
+    assets=dg.load_assets_from_modules(STAGES, include_specs=True),
     asset_checks=[
         batch_labels,
         images_were_looked_at_for_every_class,

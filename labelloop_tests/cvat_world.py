@@ -52,6 +52,11 @@ def project_name(server: CvatServer) -> Iterator[str]:
     """A name of our own; every project whose name begins with it is deleted in the end, and its tasks with it."""
     name = f"labelloop test {uuid.uuid4().hex[:10]}"
     yield name
+    clean(server, name)
+
+
+def clean(server: CvatServer, name: str) -> None:
+    """Delete the projects whose name begins with this, and no other."""
     for project in server.list_all("/api/projects", "cleaning up", search=name):
         if project["name"].startswith(name):
             _delete(server, project["id"])

@@ -133,7 +133,8 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
 
 def metadata_of(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
     """What the page of an asset shows after a run."""
-    (event,) = result.asset_materializations_for_node(asset)
+    events = result.asset_materializations_for_node(asset)
+    (event,) = [event for event in events if event.asset_key == dg.AssetKey(asset)]
     return {name: value.value for name, value in event.metadata.items()}
 
 

@@ -3,9 +3,7 @@
 import dagster as dg
 
 from labelloop.adapters.files.ledger import HOLDOUT
-from labelloop.core.acceptance import Comparison
 from labelloop.core.annotation import content_hash
-from labelloop.core.label_version import LabelVersion
 from labelloop.core.quality import class_table
 from labelloop.core.task_table import task_table
 from labelloop.core.vocabulary import SPLIT_VIEWS, Split, batch_view
@@ -22,8 +20,8 @@ from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import counts, linked_table, table
-from labelloop.resources.taken import save_taken
-from labelloop.resources.unsent import keep_unsent
+from labelloop.resources.taken import Taken, take_labels
+from labelloop.resources.unsent import told_of_kept
 
 
 @dg.asset(group_name="pool", owners=OWNERS, kinds={"cvat"}, deps=["splits"], retry_policy=CVAT_RETRIES)
@@ -65,11 +63,11 @@ def annotated_holdout(
     The labels of golden are its baseline; `dataset.info["golden_qa_history"]` has it and each later comparison.
     """
     now = project.current
-    version, found = _take(context, now, dataset, cvat, HOLDOUT)
+    taken = take_labels(now, dataset, cvat, HOLDOUT, context.log.info, context.log.warning)
     with dataset.writing(now, context.log.info) as loop:
         lay_again(now, loop, HOLDOUT)
         show_golden_history(now, loop)
-    return _result(now, HOLDOUT, version, found, SPLIT_VIEWS[Split.VAL])
+    return _result(now, HOLDOUT, taken, SPLIT_VIEWS[Split.VAL])
 
 
 @dg.asset(
@@ -89,28 +87,14 @@ def annotated_batch(
     """
     iteration = context.partition_key
     now = project.current
-    version, found = _take(context, now, dataset, cvat, iteration)
+    taken = take_labels(now, dataset, cvat, iteration, context.log.info, context.log.warning)
     with dataset.writing(now, context.log.info) as loop:
         lay_again(now, loop, iteration)
-    return _result(now, iteration, version, found, batch_view(iteration))
+    return _result(now, iteration, taken, batch_view(iteration))
 
 
-def _take(
-    context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource, cvat: CvatResource, batch: str
-) -> tuple[LabelVersion, Comparison | None]:
-    """The labels of a batch, and what people made of the boxes that were drawn beforehand."""
-    contents = cvat.take(now, batch, context.log.info)
-    keep_unsent(now, dataset, cvat, batch, context.log.info, context.log.warning)
-    is_new, found = save_taken(now, batch, contents)
-    if not is_new:
-        context.log.info(f"{batch}: nothing has changed since the labels were last taken")
-    return now.ledger.label_version(batch), found
-
-
-def _result(
-    now: Project, batch: str, version: LabelVersion, found: Comparison | None, view: str
-) -> dg.MaterializeResult:
-    classes = now.ledger.schema().classes
+def _result(now: Project, batch: str, taken: Taken, view: str) -> dg.MaterializeResult:
+    version, classes = taken.version, now.ledger.schema().classes
     return dg.MaterializeResult(
         data_version=dg.DataVersion(now.ledger.revision(batch)),
         metadata={
@@ -125,7 +109,8 @@ def _result(
             "received, stored, shown, set aside": table(version.census),
             "share of bad boxes": round(version.bad_box_share, 4),
             "set aside": table(version.quarantined),
-            **prefilled.told_of_taking(now, found),
+            **prefilled.told_of_taking(now, taken.found),
+            **told_of_kept(taken.kept),
             "revision": now.ledger.revision(batch),
             "tasks": linked_table(task_table(now.ledger.contents(batch)[0], version), "task", "link"),
         },

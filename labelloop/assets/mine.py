@@ -17,6 +17,7 @@ from labelloop.resources.embedded import require_current_scores
 from labelloop.resources.lesson import measure
 from labelloop.resources.links import app_link
 from labelloop.resources.pool import remaining_pool
+from labelloop.resources.pool_predictions import report_pool_predictions
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import OWNERS, stage
 from labelloop.resources.tables import counts, table
@@ -24,7 +25,7 @@ from labelloop.resources.tables import counts, table
 
 @dg.asset(
     group_name="iteration", owners=OWNERS, kinds={"numpy"}, partitions_def=ITERATIONS,
-    deps=["eval_report", "embeddings", "zcore_scores"],
+    deps=["eval_report", "embeddings", "zcore_scores", "pool_predictions"],
 )  # fmt: skip
 @stage
 def failure_mined_batch(
@@ -43,6 +44,7 @@ def failure_mined_batch(
     pool = remaining_pool(now, before=upcoming)
     stopped = stop_reason(_history(now, iteration), len(pool), _rules(now))
     rows = pd.DataFrame() if stopped else choose_batch(now, detector, Choice(upcoming), context.log.info)
+    report_pool_predictions(context, now, iteration)
     version = now.ledger.embedding_version(now.settings.embeddings.provider)
     selection = {"stopped": stopped, "rows": rows.to_dict("records"), "embeddings": version}
     selection |= {} if stopped else {"strategy": now.settings.batch.strategy}

@@ -20,6 +20,7 @@ from labelloop.resources.shown import PULLED, note_source_shown, shown_of_source
 from labelloop.resources.source_pull import Pulled, conclude, is_pulled, keep_contents, read_tasks
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import linked_table, table
+from labelloop.resources.unsent import keep_unsent, told_of_kept
 
 NO_PROJECT = "annotation.pull_project is empty in labelloop.yaml: there is no CVAT project to pull from"
 THERE_ALREADY = "annotation.pull_mode is skip_if_exist, and something was pulled before: nothing was asked"
@@ -49,19 +50,26 @@ def cvat_pull(
     anew = now.settings.annotation.mode == PullMode.FORCE_REFRESH
     merged = merge(map(looked_at, pulled.contents), samples_of_tasks(now, server, pulled.contents, anew=anew))
     note_versions(now, pulled.contents, version_of_source(schema, map(schema.current, source.label_ids)))
+    is_here = now.ledger.has_these(SOURCE, merged.contents, now.settings.image_classes)
+    is_shown = is_here and dataset.noted(now, PULLED) == shown_of_source(now)
+    kept: list[str] = []
+    if not is_shown:
+        incoming = set(merged.sample_of.values())
+        kept = keep_unsent(now, dataset, cvat, SOURCE, context.log.info, context.log.warning, incoming)
     keep_contents(now, pulled)
-    now.ledger.save_labels(SOURCE, merged.contents, merged.sample_of, now.settings.image_classes)
-    _show(context, now, dataset)
+    if not is_here:
+        now.ledger.save_labels(SOURCE, merged.contents, merged.sample_of, now.settings.image_classes)
+    if not is_shown:
+        _show(context, now, dataset)
     conclude(now, source, pulled)
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(now.ledger.revision(SOURCE)), metadata=_describe(now, source.url, pulled, merged)
+        data_version=dg.DataVersion(now.ledger.revision(SOURCE)),
+        metadata={**_describe(now, source.url, pulled, merged), **told_of_kept(kept)},
     )
 
 
 def _show(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource) -> None:
-    """Show what was pulled, unless the data set shows it already."""
-    if dataset.noted(now, PULLED) == shown_of_source(now):
-        return
+    """Show what was pulled."""
     samples = now.ledger.samples()
     paths = {row.sample_id: str(now.home.locate(row.path)) for row in samples.itertuples()}
     with dataset.writing(now, context.log.info) as loop:

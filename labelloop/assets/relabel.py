@@ -1,13 +1,15 @@
 """Relabel: labelled images go to people again, for classes that were appended since."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from labelloop.core.annotation import content_hash
-from labelloop.core.label_version import LabelVersion
+from labelloop.core.annotation import TaskContent, content_hash
 from labelloop.core.vocabulary import Split
-from labelloop.resources import relabelling
+from labelloop.resources import carried, relabelling
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.layers import lay_again
@@ -16,8 +18,8 @@ from labelloop.resources.outgoing import told_of_left_out
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import table
-from labelloop.resources.taken import save_taken
-from labelloop.resources.unsent import keep_unsent
+from labelloop.resources.taken import Taken, take_labels
+from labelloop.resources.unsent import told_of_kept
 
 
 class RelabelConfig(dg.Config):
@@ -77,7 +79,8 @@ def annotated_relabel(
     """
     now = project.current
     done = relabelling.complete(now, cvat)
-    versions = {name: _take(context, now, dataset, cvat, name) for name in done}
+    taken = {name: _take(context, now, dataset, cvat, name) for name in done}
+    versions = {name: each.version for name, each in taken.items()}
     with dataset.writing(now, context.log.info) as loop:
         lay_again(now, loop, *done)
     return dg.MaterializeResult(
@@ -87,21 +90,22 @@ def annotated_relabel(
             "batches": table(relabelling.as_table(now)),
             "received, stored, shown, set aside": table(_joined({n: v.census for n, v in versions.items()})),
             "set aside": table(_joined({n: v.quarantined for n, v in versions.items()})),
+            **carried.told_of_taking(now, (each.found for each in taken.values())),
+            **told_of_kept([name for each in taken.values() for name in each.kept]),
         },
     )
 
 
 def _take(
     context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource, cvat: CvatResource, batch: str
-) -> LabelVersion:
+) -> Taken:
+    refuse = partial(_refuse_lost, now, batch)
+    return take_labels(now, dataset, cvat, batch, context.log.info, context.log.warning, refuse)
+
+
+def _refuse_lost(now: Project, batch: str, contents: Sequence[TaskContent]) -> None:
     sample_of = now.ledger.samples_of_frames(batch)
-    contents = cvat.take(now, batch, context.log.info)
     relabelling.refuse_lost(now, batch, [sample_of.get(f.name, "") for content in contents for f in content.frames])
-    keep_unsent(now, dataset, cvat, batch, context.log.info, context.log.warning)
-    is_new, _ = save_taken(now, batch, contents)
-    if not is_new:
-        context.log.info(f"{batch}: nothing has changed since the labels were last taken")
-    return now.ledger.label_version(batch)
 
 
 def _joined(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

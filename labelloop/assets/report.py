@@ -23,6 +23,8 @@ from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
 from labelloop.resources.tables import table
+from labelloop.resources.taken import take_labels
+from labelloop.resources.unsent import keep_unsent, told_of_kept
 
 MODEL_TAG = "labelloop/model"
 
@@ -50,7 +52,7 @@ def final_report(
     """
     now = project.current
     iteration, model = final.model_of(now, config.iteration or context.run.tags.get(MODEL_TAG, ""))
-    waiting = _labels(context, now, cvat)
+    waiting, kept = _labels(context, now, dataset, cvat)
     if waiting:
         context.log.info(str(waiting["status"]))
         context.log_event(dg.AssetObservation(context.asset_key, metadata=waiting))
@@ -63,15 +65,19 @@ def final_report(
         result = _evaluate(context, now, detector, iteration, model, truth)
     result |= {"left_out": left_out}
     final.record(now, result)
+    # Whether or not labels were taken: all of test is shown anew, and evaluating took its time.
+    kept += keep_unsent(now, dataset, cvat, TEST, context.log.info, context.log.warning)
     with dataset.writing(now, context.log.info) as loop:
         lay_again(now, loop, TEST)
         draw_newest(now, loop)
     final.looked(now, context.run.run_id, context.run.tags, result, evaluated=evaluated)
-    yield _told(now, result, truth)
+    yield _told(now, result, truth, kept)
 
 
-def _labels(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource) -> dict[str, Any]:
-    """Have test labelled and take the labels; what people have to do first, or nothing.
+def _labels(
+    context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource, cvat: CvatResource
+) -> tuple[dict[str, Any], list[str]]:
+    """Have test labelled and take the labels; what people have to do first, or nothing, and which edits were kept.
 
     Tasks that were reopened after their labels were taken do not hold a report up: the labels of before count until
     the tasks are complete again.
@@ -82,19 +88,18 @@ def _labels(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource)
     wanted = chosen[~chosen["sample_id"].isin(unfit)]
     if wanted.empty or not set(wanted["sample_id"]) - set(labelled_test(now).reviewed) - _taken(now):
         if now.ledger.has_labels(TEST) and all(task.completed for task in cvat.progress(now, TEST)):
-            _take(context, now, cvat)
-        return {}
+            return {}, _take(context, now, dataset, cvat)
+        return {}, []
     sent = cvat.send(now, TEST, wanted, context.log.info)
     open_tasks = [task for task in cvat.progress(now, TEST) if not task.completed]
     if not open_tasks:
-        _take(context, now, cvat)
-        return {}
+        return {}, _take(context, now, dataset, cvat)
     done, total = sum(task.jobs_completed for task in open_tasks), sum(task.jobs_total for task in open_tasks)
     status = (
         f"test is with people: {len(wanted)} images in {len(sent['tasks'])} CVAT tasks, {done} of {total} jobs of the "
         "open ones are done. Set every job to stage acceptance, state completed, then run final_evaluation again."
     )
-    return {"status": status, "images": len(wanted), **links(now, sent), **outgoing.told_of_left_out(unfit)}
+    return {"status": status, "images": len(wanted), **links(now, sent), **outgoing.told_of_left_out(unfit)}, []
 
 
 def _taken(now: Project) -> set[str]:
@@ -105,11 +110,8 @@ def _taken(now: Project) -> set[str]:
     return {*version.reviewed, *version.removed}
 
 
-def _take(context: dg.AssetExecutionContext, now: Project, cvat: CvatResource) -> None:
-    sample_of = now.ledger.samples_of_frames(TEST)
-    contents = cvat.take(now, TEST, context.log.info)
-    if not now.ledger.save_labels(TEST, contents, sample_of, now.settings.image_classes):
-        context.log.info("test: nothing has changed since the labels were last taken")
+def _take(context: dg.AssetExecutionContext, now: Project, dataset: DatasetResource, cvat: CvatResource) -> list[str]:
+    return take_labels(now, dataset, cvat, TEST, context.log.info, context.log.warning).kept
 
 
 def _evaluate(
@@ -133,7 +135,7 @@ def _evaluate(
     return result
 
 
-def _told(now: Project, result: Mapping[str, Any], truth: Labelled) -> dg.MaterializeResult:
+def _told(now: Project, result: Mapping[str, Any], truth: Labelled, kept: list[str]) -> dg.MaterializeResult:
     iteration = result["iteration"]
     errors = pd.DataFrame(result["errors"], columns=["sample_id", "tp", "fn", "fp"])
     high_fn, high_fp = failed(errors, now.settings.evaluate.top_failures)
@@ -149,7 +151,7 @@ def _told(now: Project, result: Mapping[str, Any], truth: Labelled) -> dg.Materi
             "test images": result["images"], "labels used": result["labels_used"], **_left_out(result),
             "per class": table(pd.DataFrame(result["per_class"])),
             "worst images": sheet(now, worst, truth.boxes, final.predictions_of(now, result)),
-            "who looked": table(final.history(now)),
+            "who looked": table(final.history(now)), **told_of_kept(kept),
             "FiftyOne view": f"data set {now.settings.name}, saved view test_set, {eval_key(final_name(iteration))}",
         },
     )  # fmt: skip

@@ -18,6 +18,7 @@ from labelloop.resources.embedded import require_current_scores, require_same_ve
 from labelloop.resources.links import links, show_ways_back
 from labelloop.resources.outgoing import left_out, told_of_left_out, unfit_images
 from labelloop.resources.pool import remaining_pool
+from labelloop.resources.pool_predictions import report_pool_predictions
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.sheets import sheet
 from labelloop.resources.stage import CVAT_RETRIES, OWNERS, stage
@@ -64,6 +65,7 @@ def batch(
     # The terminal runs a partition that nobody registered; without this the result could not be stored.
     context.instance.add_dynamic_partitions(str(ITERATIONS.name), [iteration])
     manifest = _manifest(now, detector, Choice(iteration, config.strategy, config.budget), context.log.info)
+    report_pool_predictions(context, now, previous_iteration(iteration))
     prefilled.propose(now, detector, iteration, context.log.info)
     sent = cvat.send(now, iteration, manifest, context.log.info)
     prefilled.draw(now, cvat, iteration, context.log.info)

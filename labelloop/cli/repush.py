@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from labelloop.core.vocabulary import HOLDOUT, RELABEL
+from labelloop.core.vocabulary import HOLDOUT, RELABEL, TEST
 from labelloop.resources import from_app as edits_of_app
 from labelloop.resources import repush as repushing
+from labelloop.resources import restored
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import Project
@@ -40,7 +41,7 @@ def repush(now: Project, batch: str, say: Say, *, agreed: bool | Agree, from_app
         plans = repushing.plan(now, cvat, batch)
         if not plans:
             say(f"the tasks of {batch} hold the labels that are here")
-        elif is_agreed(plans, _question(batch, plans), say, agreed):
+        elif _is_agreed(now, batch, plans, say, agreed):
             repushing.carry_out(now, cvat, batch, plans, say)
             say(f"what they held before is in {now.home.root / 'backups' / batch}")
 
@@ -57,7 +58,7 @@ def _from_app(now: Project, cvat: CvatResource, batch: str, say: Say, agreed: bo
         return
     if begun:
         say(f"edits that were read from the App earlier are on their way into the tasks of {batch}")
-    if plans and not is_agreed(plans, _question(batch, plans), say, agreed):
+    if plans and not _is_agreed(now, batch, plans, say, agreed):
         if begun:
             say(edits_of_app.give_up(now, batch))
         return
@@ -67,26 +68,33 @@ def _from_app(now: Project, cvat: CvatResource, batch: str, say: Say, agreed: bo
     say(f"what they held before is in {now.home.root / 'backups' / batch}")
 
 
-def is_agreed(plans: Sequence[repushing.Rewriting], question: str, say: Say, agreed: bool | Agree) -> bool:
-    """Whether somebody agrees to what would be written, after it was shown."""
+def is_agreed(
+    plans: Sequence[repushing.Rewriting], question: str, say: Say, agreed: bool | Agree, warning: str = ""
+) -> bool:
+    """Whether somebody agrees to what would be written, after it was shown, and the warning after it."""
     for each in plans:
         say(f"task {each.ours.task_id} '{each.ours.name}', {each.ours.url}")
         if not each.is_known:
             say("  people changed it since its labels were taken: their work is in the new backup alone")
         for frame in each.frames:
             say(f"  {frame.told}")
+    if warning:
+        say(warning)
     yes = agreed if isinstance(agreed, bool) else agreed(question)
     if not yes:
         say("nothing was changed")
     return yes
 
 
-def _question(batch: str, plans: Sequence[repushing.Rewriting]) -> str:
-    return f"Write the labels that are here over those in {len(plans)} tasks of {batch}?"
+def _is_agreed(now: Project, batch: str, plans: Sequence[repushing.Rewriting], say: Say, agreed: bool | Agree) -> bool:
+    question = f"Write the labels that are here over those in {len(plans)} tasks of {batch}?"
+    undone = restored.told(now, batch, (each.ours.task_id for each in plans))
+    return is_agreed(plans, question, say, agreed, warning=undone)
 
 
 def lock_of(batch: str) -> str:
     """That of whoever takes the labels of the batch."""
-    if batch == HOLDOUT:
-        return stage_lock("annotated_holdout")
+    alone = {HOLDOUT: "annotated_holdout", TEST: "final_report"}
+    if batch in alone:
+        return stage_lock(alone[batch])
     return stage_lock("annotated_relabel") if batch.startswith(RELABEL) else stage_lock("annotated_batch", batch)

@@ -6,6 +6,7 @@ from labelloop.cli.repush import Agree, Say, is_agreed, lock_of
 from labelloop.resources import from_app as edits_of_app
 from labelloop.resources import repush as repushing
 from labelloop.resources import restore as restoring
+from labelloop.resources.backups import backups
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project
 
@@ -17,7 +18,7 @@ def show(now: Project, batch: str, say: Say) -> None:
         MissingStateError: If the batch was never sent.
     """
     repushing.require_sent(now, batch)
-    found = restoring.backups(now, batch)
+    found = backups(now, batch)
     for each in found:
         say(each.told)
     say(
@@ -48,7 +49,7 @@ def restore(
         if not is_agreed(plans, question, say, agreed):
             return
         _end_edits(now, batch, say)
-        repushing.carry_out(now, cvat, batch, plans, say, told="what is in its backup")
+        repushing.carry_out(now, cvat, batch, plans, say)
         say(f"what they held until now is in {now.home.root / 'backups' / batch}")
         say("their labels here are those of before: they are taken again by the sensors, or take_batch, take_holdout")
 

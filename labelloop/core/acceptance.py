@@ -1,9 +1,10 @@
-"""How much of what a model drew beforehand people kept: the work it saves, class by class.
+"""How much of what was drawn beforehand people kept: the work a model saves, class by class, or labels of before.
 
 A box that was sent is known again by the id that CVAT gave it. A tool that saves a job whole gives new ids; then it is
 the box of the same class in the same place (IoU from `SAME_IOU`), or one that CVAT itself still calls automatic and
 that overlaps it (IoU from `MOVED_IOU`). A box that somebody deleted and drew anew elsewhere was drawn by that person:
-it counts as deleted and added, for the model saved nothing.
+it counts as deleted and added, for the model saved nothing. A shape that is no upright rectangle is known by its id
+alone, and untouched where its outline is.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -12,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from labelloop.core.annotation import TaskContent
+from labelloop.core.annotation import RawShape, TaskContent
 from labelloop.core.boxes import CORNERS, as_boxes, iou, ordered
 from labelloop.core.drawn import RECTANGLE, Drawn, drawn_in
 from labelloop.core.vocabulary import AUTOMATIC, DrawnBy, Fate
@@ -23,6 +25,7 @@ SAME_IOU = 0.95
 MOVED_IOU = 0.5
 
 COLUMNS = ["sample_id", "shape_id", "label", *CORNERS]
+OUTLINE = "outline"  # type, rotation and points of a shape that is no upright rectangle; such a one has no corners
 Pairs = list[tuple[Hashable, Hashable]]  # index of what was sent, index of what came back
 
 
@@ -31,7 +34,7 @@ class Comparison:
     """What was drawn beforehand, held against what came back.
 
     Attributes:
-        sent: Boxes that were drawn for people: `COLUMNS` and `fate`, one of untouched, edited, deleted, and removed
+        sent: Shapes that were drawn for people: `COLUMNS` and `fate`, one of untouched, edited, deleted, and removed
             where the whole image was.
         back: Shapes that came back: `COLUMNS`, `source` and `fate`, one of untouched, edited and added.
     """
@@ -77,8 +80,9 @@ def compare(sent: pd.DataFrame, back: pd.DataFrame, removed: Collection[str] = (
     """Tell what became of each box that was drawn beforehand, and of each shape that came back.
 
     Args:
-        sent: `COLUMNS`; corners in pixels, `shape_id` missing where it was never learnt.
-        back: `COLUMNS` and `source`; corners are missing where a shape is no upright rectangle.
+        sent: `COLUMNS`; corners in pixels, `shape_id` missing where it was never learnt. `OUTLINE` if there are other
+            shapes than upright rectangles.
+        back: `COLUMNS`, `source` and `OUTLINE`; corners are missing where a shape is no upright rectangle.
         removed: Ids of images that were removed, with all that was on them.
     """
     sent, back = sent.reset_index(drop=True), back.reset_index(drop=True)
@@ -108,16 +112,23 @@ def came_back(
     """
     drawn = (each for content in contents for each in drawn_in(content, sample_of))
     rows = [_row(each, named) for each in drawn if not each.removed and "points" in each.raw]
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, "source"])
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "source", OUTLINE])
     return frame.astype(dict.fromkeys(CORNERS, "float64"))
 
 
+def place_of(shape: RawShape) -> dict[str, Any]:
+    """Where a shape is, as `compare` takes it: the corners of an upright rectangle, or the outline of another shape."""
+    rotation = float(shape.get("rotation", 0.0)) % 360.0
+    if shape["type"] == RECTANGLE and not rotation:
+        corners = ordered(as_boxes([shape["points"]]))[0]
+        return {**dict(zip(CORNERS, map(float, corners), strict=True)), OUTLINE: None}
+    return {**dict.fromkeys(CORNERS), OUTLINE: [shape["type"], rotation, *map(float, shape["points"])]}
+
+
 def _row(drawn: Drawn, named: Callable[[str], str]) -> dict[str, Any]:
-    upright = drawn.type == RECTANGLE and not drawn.raw.get("rotation", 0.0) % 360.0
-    corners = ordered(as_boxes([drawn.raw["points"]]))[0] if upright else [np.nan] * 4
     return {
         "sample_id": drawn.sample_id, "shape_id": drawn.raw["id"], "label": named(drawn.raw["label"]),
-        **dict(zip(CORNERS, corners, strict=True)), "source": drawn.raw.get("source", DrawnBy.MANUAL),
+        "source": drawn.raw.get("source", DrawnBy.MANUAL), **place_of(drawn.raw),
     }  # fmt: skip
 
 
@@ -137,7 +148,7 @@ def _left(sent: pd.DataFrame, back: pd.DataFrame, pairs: Pairs) -> tuple[pd.Data
 
 def _by_place(sent: pd.DataFrame, back: pd.DataFrame, least: float, *, same_class: bool) -> Pairs:
     """One-to-one pairs by overlap, the greatest first; ties by row."""
-    back = back.dropna(subset=CORNERS)
+    sent, back = sent.dropna(subset=CORNERS), back.dropna(subset=CORNERS)
     overlap = iou(as_boxes(sent[CORNERS]), as_boxes(back[CORNERS]))
     if same_class:
         overlap[sent["label"].to_numpy(object)[:, None] != back["label"].to_numpy(object)[None, :]] = 0.0
@@ -157,7 +168,20 @@ def _fates(sent: pd.DataFrame, back: pd.DataFrame, pairs: Pairs) -> list[Fate]:
     corners, moved_to = as_boxes(one[CORNERS]), as_boxes(other[CORNERS])
     same_id = one["shape_id"].to_numpy(object) == other["shape_id"].to_numpy(object)
     same_class = one["label"].to_numpy(object) == other["label"].to_numpy(object)
-    near = (np.abs(corners - moved_to) <= TOLERANCE).all(axis=1)  # never where a shape has no corners
+    near = (np.abs(corners - moved_to) <= TOLERANCE).all(axis=1) | _have_same_outline(one, other)
     overlap = np.array([iou(corners[[i]], moved_to[[i]])[0, 0] for i in range(len(pairs))])
     kept = same_class & (near | (~same_id & (overlap >= SAME_IOU)))
     return [Fate.UNTOUCHED if untouched else Fate.EDITED for untouched in kept]
+
+
+def _have_same_outline(sent: pd.DataFrame, back: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which shapes have an outline, and the same one; boxes of a model come without."""
+    if OUTLINE not in sent or OUTLINE not in back:
+        return np.zeros(len(sent), dtype=bool)
+    return np.array([_is_near(one, other) for one, other in zip(sent[OUTLINE], back[OUTLINE], strict=True)], dtype=bool)
+
+
+def _is_near(one: Sequence[Any] | None, other: Sequence[Any] | None) -> bool:
+    if not one or not other or len(one) != len(other) or one[0] != other[0]:
+        return False
+    return all(abs(a - b) <= TOLERANCE for a, b in zip(one[1:], other[1:], strict=True))

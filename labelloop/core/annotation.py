@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 RawShape = Mapping[str, Any]
+PLAIN = frozenset({type(None), str, int, float, bool})
+NUMBERED, UNNUMBERED = frozenset({"id", "label"}), frozenset({"id"})  # what counts for nothing in a shape
 
 
 @dataclass(frozen=True)
@@ -144,12 +146,24 @@ def _what_counts(frame: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_ids(item: Any) -> Any:
     """The item without the ids that the server gave it and its parts, and without the name of a label with an id."""
-    if item is None or isinstance(item, (str, int, float)):
+    if type(item) in PLAIN:
         return item  # most of it by far
     if isinstance(item, Mapping):
-        idle = {"id", "label"} if "label_id" in item else {"id"}
-        return {key: _without_ids(value) for key, value in item.items() if key not in idle}
-    return [_without_ids(value) for value in item] if isinstance(item, (list, tuple)) else item
+        idle = NUMBERED if "label_id" in item else UNNUMBERED
+        return {
+            key: value if type(value) in PLAIN else _without_ids(value)
+            for key, value in item.items()
+            if key not in idle
+        }
+    if not isinstance(item, (list, tuple)) or PLAIN.issuperset(map(type, item)):
+        return item
+    return [_without_ids(value) for value in item]
+
+
+# Made once: `json.dumps` makes one for each value that is not written as it would write it itself.
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False, default=str
+)
 
 
 def _tuples(frame: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,5 +173,4 @@ def _tuples(frame: Mapping[str, Any]) -> dict[str, Any]:
 
 def content_hash(value: Any) -> str:
     """Short hash of a JSON-like value, the same in every process and for any order of keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()[:16]

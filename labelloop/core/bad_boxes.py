@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from labelloop.core.boxes import CORNERS, Boxes, as_boxes, iou, ordered
+from labelloop.core.boxes import CORNERS, Boxes, area, as_boxes, iou, ordered
 from labelloop.core.vocabulary import Quarantine
 
 MIN_SIDE = 1.0  # pixels
@@ -30,7 +30,7 @@ def bad_boxes(boxes: pd.DataFrame, sizes: Mapping[str, tuple[float, float]]) -> 
         (`Quarantine.DEGENERATE`, `OUT_OF_FRAME` or `DUPLICATE`).
     """
     corners = ordered(as_boxes(boxes[CORNERS]))
-    frames = as_boxes([(0.0, 0.0, *sizes[sample_id]) for sample_id in boxes["sample_id"]])
+    frames = as_boxes([(0.0, 0.0, *sizes[sample_id]) for sample_id in boxes["sample_id"].tolist()])
     degenerate = (corners[:, 2:] - corners[:, :2] < MIN_SIDE).any(axis=1)
     outside = ~degenerate & _reaching_out(corners, frames)
     twice = _drawn_twice(boxes, corners, np.flatnonzero(~degenerate & ~outside))
@@ -49,14 +49,12 @@ def _drawn_twice(boxes: pd.DataFrame, corners: Boxes, rows: NDArray[np.intp]) ->
     """Which of `rows` overlap an earlier one of the same image and class so far that it is the same object."""
     twice = np.zeros(len(boxes), dtype=bool)
     order = boxes["shape_id"].to_numpy()[rows].argsort(kind="stable") if "shape_id" in boxes else np.arange(len(rows))
-    keys = boxes[["sample_id", "label"]].iloc[rows[order]].reset_index(drop=True)
-    for positions in keys.groupby(["sample_id", "label"]).indices.values():
-        if len(positions) == 1:
-            continue
-        members = rows[order[positions]]
+    group = boxes.iloc[rows[order]].groupby(["sample_id", "label"]).ngroup().to_numpy()
+    by_group = group.argsort(kind="stable")
+    group, ordered_rows = group[by_group], rows[order[by_group]]
+    for number in _with_a_pair(group, corners[ordered_rows]):
+        members = ordered_rows[np.searchsorted(group, number) : np.searchsorted(group, number, side="right")]
         overlap = iou(corners[members], corners[members]) > TWICE
-        if overlap.sum() == len(members):
-            continue  # each meets but itself
         kept: list[int] = []
         for place in range(len(members)):
             # A copy of a copy is measured against what is kept, so that a chain of shifted boxes is not one object.
@@ -65,3 +63,19 @@ def _drawn_twice(boxes: pd.DataFrame, corners: Boxes, rows: NDArray[np.intp]) ->
             else:
                 kept.append(place)
     return twice
+
+
+def _with_a_pair(group: NDArray[np.intp], corners: Boxes) -> list[int]:
+    """Groups in which any two boxes are the same object; rows sorted by group. Few have any, and most images many."""
+    areas, found = area(corners), set[int]()
+    first, apart = np.arange(len(group)), 0
+    while len(first):
+        apart += 1  # who has no neighbour of its group so far away has none further away
+        first = first[first + apart < len(group)]
+        first = first[group[first] == group[first + apart]]
+        one, other = corners[first], corners[first + apart]
+        sides = np.minimum(one[:, 2:], other[:, 2:]) - np.maximum(one[:, :2], other[:, :2])
+        shared = np.prod(np.maximum(sides, 0.0), axis=1)
+        union = areas[first] + areas[first + apart] - shared
+        found.update(group[first[shared > 0.99 * TWICE * union]].tolist())  # `iou` rounds in its own way
+    return sorted(found)

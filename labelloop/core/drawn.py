@@ -47,7 +47,9 @@ class Drawn:
         return None if self.type == RECTANGLE and upright and visible else Quarantine.UNSUPPORTED_SHAPE
 
 
-def drawn_in(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[Drawn]:
+def drawn_in(
+    content: TaskContent, sample_of: Mapping[str, str], second: Collection[int] | None = None
+) -> Iterator[Drawn]:
     """Everything drawn in a task; a track counts once, on the first frame where it is seen.
 
     A track that is never seen is where its first keyframe is, on a frame that was not deleted if there is one.
@@ -55,8 +57,9 @@ def drawn_in(content: TaskContent, sample_of: Mapping[str, str]) -> Iterator[Dra
     Args:
         content: The task.
         sample_of: Sample id by upload name.
+        second: Its `second_frames`, where they are known already.
     """
-    second = second_frames(content, sample_of)
+    second = second_frames(content, sample_of) if second is None else second
     for frame in content.frames:
         place, is_second = (sample_of[frame.name], content.task_id, frame), frame.frame in second
         yield from (Drawn(*place, shape["type"], shape, is_second) for shape in frame.shapes)

@@ -5,16 +5,19 @@ a frame that was not shown. A label that was changed becomes the shape it now is
 it, a new one becomes a new shape. Tracks are the matter of `core.edited_tracks`.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from labelloop.core.annotation import AnnotatedFrame, RawShape, TaskContent
+from labelloop.core.drawn import second_frames
 from labelloop.core.edited_tracks import edited_tracks
 from labelloop.core.errors import LabelError
 from labelloop.core.redrawn import changed, is_in_place, new_shapes, points_of, same, where
 from labelloop.core.shape_labels import SKELETON, ShapeLabel
 from labelloop.core.task_labels import TaskLabels
+from labelloop.core.tracks import has_keyframe, in_order
 
 
 @dataclass(frozen=True)
@@ -47,24 +50,42 @@ def edited(
     Raises:
         LabelError: If a label became something that it cannot be.
     """
-    live = {sample_of[frame.name]: frame for frame in content.frames if not frame.deleted}
-    live = {sample_id: frame for sample_id, frame in live.items() if sample_id in shown.on}
+    second = second_frames(content, sample_of)
+    counting = ((sample_of[f.name], f) for f in content.frames if not f.deleted and f.frame not in second)
+    live = {sample_id: frame for sample_id, frame in counting if sample_id in shown.on}
     before = [label for label in shown.before if label.sample_id in live]
     after = [label for label in shown.after if label.sample_id in live]
     followed = edited_tracks(content, live, before, after)
-    still = {(label.sample_id, label.key): label for label in before if "track_id" not in label.about}
-    frames = []
-    for frame in content.frames:
-        on_it = [label for label in after if live.get(label.sample_id) is frame and label.key not in followed]
-        was = {key: label for (sample_id, key), label in still.items() if live[sample_id] is frame}
-        frames.append(_frame(frame, was, on_it, there, numbers) if frame in live.values() else frame)
-    kept = [track for track in followed.values() if track is not None]
-    return replace(content, frames=tuple(replace(frame, tracks=_on(frame, kept)) for frame in frames))
+    was, left = defaultdict[str, dict[Any, ShapeLabel]](dict), defaultdict[str, list[ShapeLabel]](list)
+    for label in before:
+        if "track_id" not in label.about:
+            was[label.sample_id][label.key] = label
+    for label in after:
+        if label.key not in followed:
+            left[label.sample_id].append(label)
+    sample_on = {frame.frame: sample_id for sample_id, frame in live.items()}
+    frames = [
+        _frame(frame, was[sample_id], left[sample_id], there, numbers)
+        if (sample_id := sample_on.get(frame.frame))
+        else frame
+        for frame in content.frames
+    ]
+    return replace(content, frames=tuple(_with(frames, [track for track in followed.values() if track is not None])))
 
 
-def _on(frame: AnnotatedFrame, tracks: Iterable[RawShape]) -> tuple[RawShape, ...]:
-    here = [track for track in tracks if any(shape["frame"] == frame.frame for shape in track["shapes"])]
-    return tuple(sorted(here, key=lambda track: (track["frame"], track["id"])))
+def _with(frames: Iterable[AnnotatedFrame], tracks: Iterable[RawShape]) -> Iterator[AnnotatedFrame]:
+    """Frames with the tracks that have a keyframe there.
+
+    A track whose keyframes gave way hangs on a frame without one, see `pulling.merge`, and stays there.
+    """
+    by_id = {track["id"]: track for track in tracks}
+    keyed = defaultdict[int, dict[int, RawShape]](dict)
+    for number, track in by_id.items():
+        for shape in track["shapes"]:
+            keyed[shape["frame"]][number] = track
+    for frame in frames:
+        hung = {t["id"]: by_id[t["id"]] for t in frame.tracks if t["id"] in by_id and not has_keyframe(t, frame.frame)}
+        yield replace(frame, tracks=in_order((hung | keyed[frame.frame]).values()))
 
 
 def _frame(

@@ -27,6 +27,11 @@ class LabelloopError(Exception):
         self.what = what
         self.remedy = remedy
 
+    def also(self, told: str) -> None:
+        """Tell this as well, before the remedy."""
+        self.what = f"{self.what.rstrip('.')}. {told}"
+        self.args = (f"{self.what.rstrip('.')}. {self.remedy}".strip() if self.remedy else self.what,)
+
 
 class ConfigError(LabelloopError):
     """`labelloop.yaml`, the home or the environment is not as it should be."""

@@ -46,6 +46,8 @@ TAG_TYPES = {"sample_id": "str", "label": "str", "task_id": "int64", "frame": "i
 OUTCOMES = ("stored", "shown", "quarantined", "removed")
 CENSUS_TYPES = {"type": "str", "received": "int64", **dict.fromkeys(OUTCOMES, "int64")}
 
+_Second = Mapping[int, Collection[int]]  # by task the frames whose image an earlier one shows
+
 
 @dataclass(frozen=True, eq=False)
 class LabelVersion:
@@ -155,17 +157,19 @@ def project(
         LabelError: If a frame belongs to no sample, two tasks have one, or a shape would be lost.
     """
     refuse_strangers(contents, sample_of)
-    drawn = [each for content in contents for each in drawn_in(content, sample_of)]
+    second = {content.task_id: second_frames(content, sample_of) for content in contents}
+    drawn = [each for content in contents for each in drawn_in(content, sample_of, second[content.task_id])]
     of_images = [each for each in drawn if not each.removed and each.is_of_image(image_classes)]
     others = [each for each in drawn if not each.removed and not each.is_of_image(image_classes)]
-    seen = [_is_seen(each, schema) for each in others]
-    live = [(each, each.objection(schema)) for each, is_seen in zip(others, seen, strict=True) if not is_seen]
+    objections = [each.objection(schema) for each in others]
+    seen = [_is_seen(each, objection) for each, objection in zip(others, objections, strict=True)]
+    live = [(each, why) for each, why, is_seen in zip(others, objections, seen, strict=True) if not is_seen]
     rectangles = _frame([_box(each, schema) for each, objection in live if objection is None], BOX_TYPES)
-    frames = _frames_that_count(contents, sample_of)
+    frames = _frames_that_count(contents, sample_of, second)
     sizes = {sample_id: (frame.width, frame.height) for sample_id, frame in frames if not frame.deleted}
     bad = bad_boxes(rectangles, sizes)
     shown = [each for each, is_seen in zip(others, seen, strict=True) if is_seen]
-    shapes = _shapes(shown, contents, sample_of, schema)
+    shapes = _shapes(shown, contents, sample_of, schema, second)
     unfit = [_set_aside(each, schema, objection) for each, objection in live if objection is not None]
     quarantined = _frame([*unfit, *_records(bad.assign(type=RECTANGLE))], QUARANTINE_TYPES)
     boxes = _clipped(rectangles.drop(bad.index), sizes)
@@ -193,26 +197,27 @@ def project(
 
 
 def _frames_that_count(
-    contents: Sequence[TaskContent], sample_of: Mapping[str, str]
+    contents: Sequence[TaskContent], sample_of: Mapping[str, str], second: _Second
 ) -> list[tuple[str, AnnotatedFrame]]:
     """Frames with their samples; those are left out whose image an earlier one of their task shows."""
-    second = {content.task_id: second_frames(content, sample_of) for content in contents}
     pairs = ((content.task_id, frame) for content in contents for frame in content.frames)
     return [(sample_of[frame.name], frame) for task_id, frame in pairs if frame.frame not in second[task_id]]
 
 
-def _is_seen(drawn: Drawn, schema: Schema) -> bool:
+def _is_seen(drawn: Drawn, objection: Quarantine | None) -> bool:
     """Whether it is of a known class, no box, and to be seen all the same."""
-    unfit = drawn.objection(schema) is Quarantine.UNSUPPORTED_SHAPE
-    return unfit and can_be_shown(drawn.raw, drawn.frame)
+    return objection is Quarantine.UNSUPPORTED_SHAPE and can_be_shown(drawn.raw, drawn.frame)
 
 
 def _shapes(
-    shown: Sequence[Drawn], contents: Sequence[TaskContent], sample_of: Mapping[str, str], schema: Schema
+    shown: Sequence[Drawn],
+    contents: Sequence[TaskContent],
+    sample_of: Mapping[str, str],
+    schema: Schema,
+    second: _Second,
 ) -> pd.DataFrame:
     """One row for each shape and tag, and of a track for each image on which its object is."""
     by_id = {content.task_id: content for content in contents}
-    second = {content.task_id: second_frames(content, sample_of) for content in contents}
     on = (
         (each, frame)
         for each in shown
@@ -246,7 +251,7 @@ def _origin(drawn: Drawn, schema: Schema) -> dict[str, Any]:
 
 
 def _clipped(boxes: pd.DataFrame, sizes: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
-    width, height = as_boxes([(*sizes[sample_id], 0, 0) for sample_id in boxes["sample_id"]])[:, :2].T
+    width, height = as_boxes([(*sizes[sample_id], 0, 0) for sample_id in boxes["sample_id"].tolist()])[:, :2].T
     corners = clip(ordered(as_boxes(boxes[CORNERS])), width, height)
     return boxes.assign(**dict(zip(CORNERS, corners.T, strict=True)))
 
@@ -264,7 +269,8 @@ def _census(counts: Counter[str], outcomes: Mapping[str, Counter[str]]) -> pd.Da
 
 def _frame(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
     """A frame with exactly these columns and types, rows or no rows."""
-    return pd.DataFrame(list(rows), columns=list(types)).astype(dict(types))
+    columns = {name: pd.Series([row.get(name) for row in rows], dtype=kind) for name, kind in types.items()}
+    return pd.DataFrame(columns)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from labelloop.core.annotation import AnnotatedFrame, TaskContent
 from labelloop.core.drawn import second_frames
-from labelloop.core.tracks import at
+from labelloop.core.tracks import at, has_keyframe, in_order
 from labelloop.core.vocabulary import PullMode
 
 
@@ -75,6 +75,38 @@ def merge(contents: Iterable[TaskContent], samples: Mapping[int, Sequence[str]])
         merged.append(replace(content, frames=tuple(named)))
     second = {content.task_id: len(second_frames(content, sample_of)) for content in merged}
     return Merged(tuple(merged), sample_of, older, second)
+
+
+def counts_in(whole: TaskContent, taken: TaskContent) -> bool:
+    """Whether what counted of a task is what stands in the whole task, as it was read then and not later."""
+    there = {frame.frame: frame for frame in whole.frames}
+    return all(
+        (now := there.get(frame.frame)) is not None
+        and (now.shapes, now.tags, now.deleted) == (frame.shapes, frame.tags, frame.deleted)
+        for frame in taken.frames
+    )
+
+
+def laid_in(whole: TaskContent, taken: TaskContent, edited: TaskContent) -> TaskContent:
+    """A whole task with what was edited on those of its frames that count.
+
+    Args:
+        whole: The task as the server gave it.
+        taken: What counted of it, as `merge` gives it.
+        edited: The same, after it was edited.
+    """
+    frames = {frame.frame: frame for frame in edited.frames}
+    tracks = {track["id"]: track for frame in edited.frames for track in frame.tracks}
+    counted = {track["id"] for frame in taken.frames for track in frame.tracks}
+    others = {track["id"]: track for f in whole.frames for track in f.tracks if track["id"] not in counted}
+    everything = in_order((others | tracks).values())
+
+    def laid(frame: AnnotatedFrame) -> AnnotatedFrame:
+        new = frames.get(frame.frame, frame)
+        here = tuple(track for track in everything if has_keyframe(track, frame.frame))
+        return replace(frame, shapes=new.shapes, tags=new.tags, tracks=here)
+
+    return replace(whole, frames=tuple(map(laid, whole.frames)))
 
 
 def _with_tracks(content: TaskContent, kept: list[AnnotatedFrame]) -> list[AnnotatedFrame]:

@@ -6,7 +6,7 @@ next one. Polygons and polylines of equally many points go straight, point by po
 their length; with other numbers of points the last keyframe stays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,16 @@ def at(track: RawShape, frame: int) -> dict[str, Any] | None:
     keyframe = shape["keyframe"] or any(part["keyframe"] for part in seen)
     attributes = [*track.get("attributes", ()), *shape.get("attributes", ())]
     return {**_shared(track), **shape, "attributes": attributes, "elements": seen, "keyframe": keyframe}
+
+
+def has_keyframe(track: RawShape, frame: int) -> bool:
+    """Whether somebody drew the object on this very frame, or said there that it is not seen."""
+    return any(shape["frame"] == frame for shape in track["shapes"])
+
+
+def in_order(tracks: Iterable[RawShape]) -> tuple[RawShape, ...]:
+    """Tracks in the order in which frames hold them: by their first frame."""
+    return tuple(sorted(tracks, key=lambda track: (track["frame"], track["id"])))
 
 
 def ended(track: RawShape, frame: int) -> RawShape:

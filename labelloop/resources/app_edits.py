@@ -29,7 +29,7 @@ from labelloop.core.edited import Shown, edited
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.shape_labels import ShapeLabel
 from labelloop.core.task_labels import TaskLabels
-from labelloop.core.vocabulary import Field
+from labelloop.core.vocabulary import SOURCE, Field
 from labelloop.resources.project import Project
 from labelloop.resources.shown import shapes_besides, tells_of_image
 
@@ -63,23 +63,27 @@ class Edits:
         return cls(contents, plain["state"], tuple(plain["attributes"]), int(plain["not_shown"]))
 
 
-def read_edits(now: Project, loop: LoopDataset, server: CvatServer, batch: str) -> Edits:
+def read_edits(
+    now: Project, loop: LoopDataset, server: CvatServer, batch: str, only: Collection[str] | None = None
+) -> Edits:
     """The tasks of a batch as they are after what people changed in the App; nothing is changed anywhere.
+
+    With `only` what is on other images counts as not shown.
 
     Raises:
         MissingStateError: If no image shows the labels of the batch.
         LabelError: If a label became something that cannot be brought to CVAT as it is; names it.
     """
     stored, current = now.ledger.stored_labels(batch), now.ledger.schema().current
-    there = {
-        each.task_id: TaskLabels.of(labels_there(server, each.task_id), [each], current) for each in stored.contents
-    }
-    known = {name for labels in there.values() for name in labels.attributes}
+    labels = labels_there(server, stored.contents, by_project=batch == SOURCE)
+    there = {each.task_id: TaskLabels.of(labels[each.task_id], [each], current) for each in stored.contents}
+    known = {name for each in there.values() for name in each.attributes}
     attributes = sorted(known | {name for content in stored.contents for _, name in attributes_said(content)})
-    expected = as_untouched(now, batch, stored, attributes)
-    live = _live(stored)
-    samples = read_samples(loop, live, attributes)
-    on = _showing(live, samples, expected)
+    live = {sample_id: at for sample_id, at in _live(stored).items() if only is None or sample_id in only}
+    found = read_samples(loop, live, attributes)
+    samples = {each: shown for each, shown in found.items() if (shown.task_id, shown.revision) == live[each]}
+    expected = as_untouched(now, batch, stored, attributes, samples)
+    on = _showing(samples, expected)
     if not on:
         raise MissingStateError(
             f"No image in FiftyOne shows the labels of {batch} as they were last taken", "Run `labelloop rebuild`."
@@ -91,11 +95,10 @@ def read_edits(now: Project, loop: LoopDataset, server: CvatServer, batch: str) 
     contents = stored.contents
     if touched:  # also what is no difference there is not as people left it
         contents = _edited(now, batch, stored, Shown(on, before, after), touched, there)
-        found = as_untouched(now, batch, _with(stored, contents), attributes)
         task_of = {sample_id: task_id for sample_id, (task_id, _) in live.items()}
         refuse_unlike(
             after,
-            [label for label in found if label.sample_id in on],
+            as_untouched(now, batch, _with(stored, contents), attributes, on),
             lambda label: _attributes(there[task_of[label.sample_id]], label),
         )
     return Edits(contents, left, tuple(attributes), len(live) - len(on))
@@ -108,7 +111,7 @@ def refuse_edited_since(now: Project, loop: LoopDataset, batch: str, edits: Edit
         LabelError: If people went on in the App since; names the images.
     """
     stored = now.ledger.stored_labels(batch)
-    expected = as_untouched(now, batch, stored, edits.attributes)
+    expected = as_untouched(now, batch, stored, edits.attributes, edits.state)
     samples = read_samples(loop, edits.state, edits.attributes)
     today = _left(now, batch, stored, set(samples), samples, expected)
     seen, untouched = (state(labels, samples, COMPARED) for labels in (today, expected))
@@ -124,13 +127,17 @@ def refuse_edited_since(now: Project, loop: LoopDataset, batch: str, edits: Edit
         )
 
 
-def as_untouched(now: Project, batch: str, stored: StoredLabels, attributes: Collection[str]) -> list[ShapeLabel]:
-    """All labels of a batch as its images give them back when nobody touched them."""
+def as_untouched(
+    now: Project, batch: str, stored: StoredLabels, attributes: Collection[str], sample_ids: Collection[str]
+) -> list[ShapeLabel]:
+    """Labels of some images of a batch as these give them back when nobody touched them."""
     version, taken = stored.version(now.ledger.schema()), (stored.contents, stored.sample_of)
-    tagged = set(tells_of_image(now, batch, version, version.reviewed))
+    wanted = [sample_id for sample_id in version.reviewed if sample_id in sample_ids]
+    tagged = tells_of_image(now, batch, version, wanted)
+    besides = (label for label in shapes_besides(now, version, taken) if label.sample_id in sample_ids)
     return [
-        *boxes_as_shown(version.boxes, now.ledger.samples(), version.reviewed),
-        *as_shown(shapes_besides(now, version, taken), attributes),
+        *boxes_as_shown(version.boxes, now.ledger.samples(), wanted),
+        *as_shown(besides, attributes),
         *tags_as_shown(version.tags[version.tags["sample_id"].isin(tagged)]),
     ]
 
@@ -145,18 +152,12 @@ def _live(stored: StoredLabels) -> dict[str, tuple[int, str]]:
     }
 
 
-def _showing(
-    live: Mapping[str, tuple[int, str]], samples: Mapping[str, OnSample], expected: Sequence[ShapeLabel]
-) -> set[str]:
-    """Images that show the labels of these tasks, at this revision, in every field that has any of them."""
+def _showing(samples: Mapping[str, OnSample], expected: Sequence[ShapeLabel]) -> set[str]:
+    """Images that have every field that has any of the labels which they are to show."""
     needed: dict[str, set[Field]] = {sample_id: {Field.HUMAN_LABELS} for sample_id in samples}
     for label in expected:
         needed.get(label.sample_id, set()).add(label.shown_in)
-    return {
-        sample_id
-        for sample_id, shown in samples.items()
-        if (shown.task_id, shown.revision) == live[sample_id] and needed[sample_id] <= shown.fields
-    }
+    return {sample_id for sample_id, shown in samples.items() if needed[sample_id] <= shown.fields}
 
 
 def _left(

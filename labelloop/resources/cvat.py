@@ -5,13 +5,14 @@ batch that was sent stays where it was sent.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import dagster as dg
 import pandas as pd
 
 from labelloop.adapters import dagster_servers, sandbox_server
 from labelloop.adapters.cvat import access, assign, client, projects, pull, push
+from labelloop.adapters.files.record_names import of_task
 from labelloop.core.annotation import TaskContent, TaskProgress
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.schema import Schema
@@ -90,6 +91,7 @@ class CvatResource(dg.ConfigurableResource):
             tasks.append(record)
         sent = {"project_id": destination.id, "project_url": destination.url, "tasks": tasks}
         project.ledger.write("tasks", batch, sent)
+        _forget_others(project, batch, {of_task(task["task_id"]) for task in tasks})
         return sent
 
     def settle(self, project: Project, batch: str) -> None:
@@ -140,6 +142,13 @@ def require_complete(batch: str, progress: Sequence[TaskProgress]) -> None:
             f"{batch} is not annotated yet: {state}",
             "Set every job to stage acceptance, state completed (in the sandbox: `labelloop sandbox annotate`).",
         )
+
+
+def _forget_others(project: Project, batch: str, names: Collection[str]) -> None:
+    """What was noted of writing tasks that the batch has no more; it is of no use to any other."""
+    for path in (project.home.root / "rewriting" / batch).glob(f"{of_task('*')}.json"):
+        if path.stem not in names:
+            project.ledger.remove("rewriting", f"{batch}/{path.stem}")
 
 
 def _versions_before(project: Project, batch: str) -> dict[int, int]:

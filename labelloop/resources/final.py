@@ -13,11 +13,12 @@ from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.fiftyone.evaluation import show_evaluation, show_predictions
 from labelloop.core.annotation import content_hash
 from labelloop.core.errors import LabelError, MissingStateError
-from labelloop.core.vocabulary import TEST, Split, eval_key, final_name, iteration_number
+from labelloop.core.vocabulary import SOURCE, TEST, Split, eval_key, final_name, iteration_number
 from labelloop.resources import app
 from labelloop.resources.labelled import Labelled, labelled_test
 from labelloop.resources.outgoing import damaged_images
 from labelloop.resources.project import Project
+from labelloop.resources.shown import show_version
 
 FINAL = "final"  # kind of the records: one for each iteration, and the history
 HISTORY = "history"
@@ -167,12 +168,18 @@ def truth_images(now: Project) -> set[str]:
 
 
 def show_truth(now: Project, loop: LoopDataset, only: Collection[str] | None = None) -> None:
-    """The labels of test, or of some of its images; those that were drawn in the App are there."""
+    """The labels of test, or of some of its images, over those of the source; those drawn in the App are there."""
     truth = labelled_test(now)
     if app.is_in_app(now, TEST):
         show_taken(loop, TEST, truth.reviewed)
-    else:
-        loop.show_labels(TEST, truth.boxes, now.ledger.samples(), truth.reviewed, only)
+        return
+    wanted = set(truth.reviewed) if only is None else set(only).intersection(truth.reviewed)
+    own = wanted & _complete(now, TEST)
+    trusted = wanted - own - _complete(now, SOURCE)
+    loop.forget_labels(trusted)  # labels that are in no task must not say that they are from one
+    loop.show_labels(TEST, truth.boxes, now.ledger.samples(), truth.reviewed, trusted)
+    if own:
+        show_version(now, loop, TEST, now.ledger.label_version(TEST), truth.reviewed, own)
 
 
 def show_result(now: Project, loop: LoopDataset, iteration: str) -> None:
@@ -182,6 +189,14 @@ def show_result(now: Project, loop: LoopDataset, iteration: str) -> None:
     show_predictions(loop, name, predictions_of(now, result), now.ledger.samples(), reviewed)
     show_evaluation(loop, name, reviewed, now.settings.evaluate.iou)
     loop.write_info(eval_key(name), {key: result[key] for key in ("map50", "map50_95", "model", "labels")})
+
+
+def _complete(now: Project, batch: str) -> set[str]:
+    """Images of which a batch says all that is on them."""
+    if not now.ledger.has_labels(batch):
+        return set()
+    version = now.ledger.label_version(batch)
+    return set(version.reviewed).difference(version.incomplete)
 
 
 def _key(result: Mapping[str, Any]) -> str:

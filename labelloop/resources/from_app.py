@@ -9,17 +9,19 @@ from contextlib import contextmanager
 
 from labelloop.adapters.cvat.rewrite import refuse_unwritable
 from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.files.record_names import FROM_APP
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import HOLDOUT
 from labelloop.resources import repush
 from labelloop.resources.app_edits import Edits, read_edits, refuse_edited_since
+from labelloop.resources.backups import keep_edits
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.evaluated import match_again
 from labelloop.resources.golden import show_golden_history
+from labelloop.resources.layers import lay
 from labelloop.resources.patches import show_patches_if_any
 from labelloop.resources.project import Project
-from labelloop.resources.shown import show_edited
 from labelloop.resources.taken import save_taken
 
 Say = Callable[[str], None]
@@ -120,8 +122,7 @@ def put_aside(now: Project, batch: str) -> list[str]:
     edits = begun(now, batch)
     if edits is None:
         return []
-    taken = now.ledger.contents(batch)[0]
-    names = [repush.back_up(now, batch, each, "from-app") for each in edits.contents if each not in taken]
+    names = keep_edits(now, batch, edits.contents)
     now.ledger.remove("rewriting", _note(batch))
     return names
 
@@ -134,10 +135,9 @@ def give_up(now: Project, batch: str) -> str:
 
 
 def _show(now: Project, loop: LoopDataset, batch: str, edits: Edits) -> None:
-    version = now.ledger.label_version(batch)
-    there = set(loop.known_ids()) & set(version.reviewed)
+    there = set(loop.known_ids()) & set(now.ledger.label_version(batch).reviewed)
     shown = sorted(there & set(edits.state))
-    show_edited(now, loop, batch, version, shown)
+    lay(now, loop, batch, shown)
     match_again(now, loop, shown)
     show_patches_if_any(now, loop)
     if batch == HOLDOUT:
@@ -146,11 +146,12 @@ def _show(now: Project, loop: LoopDataset, batch: str, edits: Edits) -> None:
 
 @contextmanager
 def _put_aside_when_overtaken(now: Project, batch: str) -> Iterator[None]:
-    """Where people changed a task, edits are kept apart, so that it can be taken; never while one is half written."""
+    """Where people changed or deleted a task, edits are kept apart; never while one that is there is half written."""
     try:
         yield
     except MissingStateError as error:
-        if begun(now, batch) is None or repush.is_half_written(now, batch):
+        gone = error.task_ids if isinstance(error, repush.TasksGoneError) else ()
+        if begun(now, batch) is None or repush.is_half_written(now, batch, gone):
             raise
         names = ", ".join(put_aside(now, batch))
         raise MissingStateError(
@@ -160,4 +161,4 @@ def _put_aside_when_overtaken(now: Project, batch: str) -> Iterator[None]:
 
 
 def _note(batch: str) -> str:
-    return f"{batch}/from-app"
+    return f"{batch}/{FROM_APP}"

@@ -26,7 +26,7 @@ def extend_holdout_batch(now: Project) -> None:
     before = now.ledger.read_or_none("batches", HOLDOUT)
     rows = before["rows"] if before else []
     chosen, unsent = [row["sample_id"] for row in rows], unsent_holdout(now)
-    unfit = outgoing.unfit_images(now, dict.fromkeys([*outgoing.unsent(now, HOLDOUT, chosen), *unsent]))
+    unfit = outgoing.unfit_images(now, dict.fromkeys(outgoing.unsent(now, HOLDOUT, [*chosen, *unsent])))
     rows = [row for row in rows if row["sample_id"] not in unfit]
     fresh = [sample_id for sample_id in unsent if sample_id not in {*chosen, *unfit}]
     if unfit and not fresh and not rows:

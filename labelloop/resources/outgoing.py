@@ -120,12 +120,16 @@ def refuse_unfit(project: Project, batch: str, sample_ids: Iterable[str]) -> Non
     Raises:
         MissingStateError: If there are any; names the files.
     """
-    unfit = unfit_images(project, unsent(project, batch, sample_ids))
+    everything = list(sample_ids)
+    waiting = unsent(project, batch, everything)
+    unfit = unfit_images(project, waiting)
     if unfit:
+        there = len(everything) - len(waiting)
+        rest = f"none of the {len(waiting)} was that are in no task yet ({there} are)" if there else "nothing was"
         some = "; ".join(f"{reason} (sample {sample_id})" for sample_id, reason in list(unfit.items())[:MOST_SHOWN])
         more = f"; and {len(unfit) - MOST_SHOWN} more" if len(unfit) > MOST_SHOWN else ""
         raise MissingStateError(
-            f"{len(unfit)} images of {batch} cannot be sent, so nothing was: {some}{more}",
+            f"{len(unfit)} images of {batch} cannot be sent, so {rest}: {some}{more}",
             "Put the files back as they were; or `labelloop reset --from` that iteration, whose new batch leaves "
             "them out.",
         )

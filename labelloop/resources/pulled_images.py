@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,7 +21,7 @@ from labelloop.core.subsets import subset_key
 from labelloop.resources.project import Project
 
 NAMED_BY_CONTENT = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,5})?")
-SAME_PICTURE = 4  # bits of a 64-bit dHash that writing a JPEG anew may change
+SAME_PICTURE = 6  # bits of a 64-bit dHash: writing a JPEG anew changes up to 4, and decoding it smaller up to 3
 
 
 def samples_of_tasks(
@@ -94,7 +93,7 @@ def _register(now: Project, task: TaskContent, frames: Sequence[DownloadedFrame]
     before = now.ledger.samples_or_empty()
     twins = {frame.path: twin for frame in frames if (twin := _twin(now, frame, inspected[frame.path], before))}
     new = [file for path, file in inspected.items() if path not in twins]
-    files = pd.DataFrame([asdict(file) | {"path": now.home.relative(file.path)} for file in new])
+    files = pd.DataFrame([vars(file) | {"path": now.home.relative(file.path)} for file in new])
     if new:
         fresh = files[~files["sample_id"].isin(before["sample_id"])]
         split = dict.fromkeys(fresh["path"], task.subset) if subset_key(task.subset) else {}

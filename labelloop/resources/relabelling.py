@@ -12,7 +12,7 @@ from labelloop.core.annotation import AnnotatedFrame, TaskContent, TaskProgress
 from labelloop.core.drawn import second_frames
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import HELD_OUT, Split, relabel_name
-from labelloop.resources import app, outgoing
+from labelloop.resources import app, carried, outgoing
 from labelloop.resources.cvat import CvatResource, Log
 from labelloop.resources.labelled import Labelled, labelled
 from labelloop.resources.project import Project
@@ -122,16 +122,18 @@ def _send(now: Project, cvat: CvatResource, name: str, log: Log) -> Sent:
     label_ids = projects.find_project(server, now.settings.project_name).label_ids
     known = drawn_before(now, now.ledger.manifest(name)["sample_id"])
     fit = {s: [shape for shape in shapes if prefill.can_carry(shape, label_ids)] for s, shapes in known.items()}
-    carried = 0
+    drawn = 0
     for task in record["tasks"]:
         if task["task_id"] not in before:
             shapes = {frame: fit.get(sample_id, []) for frame, sample_id in task["frames"].items()}
-            carried += prefill.prefill(server, task["task_id"], shapes, label_ids)
+            jobs = prefill.prefill(server, task["task_id"], shapes, label_ids)
+            carried.note(now, name, task, jobs, {number: label for label, number in label_ids.items()})
+            drawn += sum(job.drawn for job in jobs)
     filled = {"filled": sorted(task["task_id"] for task in record["tasks"])}
     now.ledger.write("tasks", name, record | filled)
     left_behind = sum(map(len, known.values())) - sum(map(len, fit.values()))
-    log(f"{name}: {carried} shapes were drawn for people, {left_behind} could not be")
-    return Sent(name, record, carried, left_behind, outgoing.left_out(now, name))
+    log(f"{name}: {drawn} shapes were drawn for people, {left_behind} could not be")
+    return Sent(name, record, drawn, left_behind, outgoing.left_out(now, name))
 
 
 def drawn_before(now: Project, sample_ids: Iterable[str]) -> dict[str, list[dict[str, Any]]]:

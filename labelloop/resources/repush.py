@@ -5,18 +5,28 @@ and it is backed up all the same. A task is written job by job: until that is do
 of, so that a task of which half was written is known as such, and the same command goes on with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
-from labelloop.adapters.cvat.rewrite import holding_as_there, named_as_there, to_be_held, write_content
+from labelloop.adapters.cvat.refusals import CvatRefusedError
+from labelloop.adapters.cvat.rewrite import (
+    holding_as_there,
+    named_as_there,
+    refuse_unwritable,
+    to_be_held,
+    write_content,
+)
+from labelloop.adapters.files.record_names import in_batch
 from labelloop.core.annotation import TaskContent
-from labelloop.core.errors import ConfigError, CvatError, LabelError, MissingStateError
+from labelloop.core.errors import ConfigError, CvatError, LabelError, LabelloopError, MissingStateError
 from labelloop.core.holding import Holding, deleted_in, is_made_of
 from labelloop.core.task_diff import FrameDiff, diff, is_said_by
 from labelloop.core.vocabulary import SOURCE
-from labelloop.resources import app
+from labelloop.resources import app, restored
+from labelloop.resources.backups import back_up
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project
 
@@ -27,13 +37,23 @@ Say = Callable[[str], None]
 class Rewriting:
     """A task whose labels here are others than there: what it is to hold, what it holds, and where they differ.
 
-    `is_known` is whether all it holds is here as well, so that nothing that people did would be lost from it.
+    `is_known` is whether all it holds is here as well, so that nothing that people did would be lost from it; `backup`
+    the backup that it gets back, where it gets one back.
     """
 
     ours: TaskContent
     theirs: TaskContent
     frames: tuple[FrameDiff, ...]
     is_known: bool = True
+    backup: str | None = None
+
+
+class TasksGoneError(MissingStateError):
+    """Tasks of a batch were deleted on the server; `task_ids` are theirs."""
+
+    def __init__(self, what: str, remedy: str, task_ids: Sequence[int]) -> None:
+        super().__init__(what, remedy)
+        self.task_ids = tuple(task_ids)
 
 
 def require_sent(project: Project, batch: str) -> None:
@@ -85,20 +105,38 @@ def compare(
         batch: A batch that was sent.
         ours: What its tasks are to hold.
         known: What is kept here beside its label versions.
+
+    Raises:
+        TasksGoneError: If one is on the server no more.
     """
     server = cvat.server(project)
     kept = [*project.ledger.all_contents(batch), *known]
-    found = [_compared(project, server, batch, content, kept) for content in ours]
+    try:
+        found = [_compared(project, server, batch, content, kept) for content in ours]
+    except CvatRefusedError:
+        _refuse_gone(server, batch, [content.task_id for content in ours])
+        raise
     for each in found:
         if each.is_known and not each.frames:  # what broke off last was only the answer
-            project.ledger.remove("rewriting", _note(batch, each.ours.task_id))
+            _conclude(project, server, batch, each.theirs)
     return found
 
 
-def is_half_written(project: Project, batch: str) -> bool:
-    """Whether writing a task broke off."""
+def is_half_written(project: Project, batch: str, besides: Collection[int] = ()) -> bool:
+    """Whether writing a task broke off, `besides` left out."""
     tasks = project.ledger.read("tasks", batch)["tasks"]
-    return any(_begun(project, batch, task["task_id"]) for task in tasks)
+    return any(_begun(project, batch, task["task_id"]) for task in tasks if task["task_id"] not in besides)
+
+
+def _refuse_gone(server: CvatServer, batch: str, task_ids: Sequence[int]) -> None:
+    gone = [task.task_id for task in pull.progress(server, task_ids) if not task.found]
+    if gone:
+        raise TasksGoneError(
+            f"The tasks {', '.join(f'#{task_id}' for task_id in gone)} of {batch} are no longer on the server",
+            "Their labels stay here as they were last taken. Restore them in CVAT, or send the batch again: "
+            "next_batch, send_holdout; `labelloop relabel` as long as its labels were not taken.",
+            gone,
+        )
 
 
 def refuse_changed(project: Project, cvat: CvatResource, batch: str, plans: Sequence[Rewriting]) -> None:
@@ -150,32 +188,50 @@ def _is_partly_written(
     project: Project, server: CvatServer, batch: str, theirs: TaskContent, names: pull.Names
 ) -> bool:
     """Whether writing a task broke off, and each of its jobs holds what it held before or what it was to hold."""
-    begun = [holding_as_there(each, names) for each in _begun(project, batch, theirs.task_id)]
-    if not begun:
-        return False
+    begun = _begun(project, batch, theirs.task_id)
+    return bool(begun) and _holds_parts_of(begun, server, theirs, names)
+
+
+def _holds_parts_of(begun: Sequence[Holding], server: CvatServer, theirs: TaskContent, names: pull.Names) -> bool:
     now = Holding(pull.drawn_by_job(server, theirs.task_id, names), deleted_in(theirs))
-    return is_made_of(begun, now, {frame.frame: frame.name for frame in theirs.frames})
+    parts = [holding_as_there(each, names) for each in begun]
+    return is_made_of(parts, now, {frame.frame: frame.name for frame in theirs.frames})
 
 
-def carry_out(
-    project: Project,
-    cvat: CvatResource,
-    batch: str,
-    plans: Sequence[Rewriting],
-    say: Say,
-    *,
-    told: str = "the labels that are here",
-) -> None:
-    """Back up, write and read back each task of a plan; `told` are words for what it holds then.
+def carry_out(project: Project, cvat: CvatResource, batch: str, plans: Sequence[Rewriting], say: Say) -> None:
+    """Back up, write and read back each task of a plan.
+
+    Args:
+        project: The project.
+        cvat: The connection.
+        batch: A batch that was sent.
+        plans: The tasks, and what each is to hold.
+        say: Where to tell what was written.
 
     Raises:
         MissingStateError: If a task changed since the plan was made; those before it are written.
-        CvatError: If a task does not hold afterwards what was written.
+        CvatError: If a task could not hold what is to be written, or does not hold afterwards what was.
     """
     server = cvat.server(project)
-    for each in plans:
-        _carry_out(project, server, batch, each)
+    for each in plans:  # before the first of them is written
+        refuse_unwritable(server, each.ours.task_id, each.ours)
+    for number, each in enumerate(plans):
+        try:
+            _carry_out(project, server, batch, each)
+        except LabelloopError as error:
+            error.also(_how_far(project, batch, plans, number))
+            raise
+        told = "the labels that are here" if each.backup is None else "what is in its backup"
         say(f"task {each.ours.task_id} '{each.ours.name}' holds {told}, {each.ours.url}")
+
+
+def _how_far(project: Project, batch: str, plans: Sequence[Rewriting], at: int) -> str:
+    """Which tasks of a plan were written, and which were not, when it ended at one of them."""
+    ids = [each.ours.task_id for each in plans]
+    begun = at + 1 if _begun(project, batch, ids[at]) else at
+    parts = {"written": ids[:at], "begun, perhaps written in part": ids[at:begun], "not written": ids[begun:]}
+    told = (f"{how}: {', '.join(f'#{task_id}' for task_id in tasks)}" for how, tasks in parts.items() if tasks)
+    return f"Of the tasks to be written, {'; '.join(told)}"
 
 
 def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting) -> None:
@@ -185,47 +241,46 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
     now = pull.content(server, task_id, names)
     if now.revision != each.theirs.revision:
         raise _changed(project, batch, [now])
+    held, wanted = Holding(drawn, deleted_in(now)), to_be_held(server, task_id, each.ours)
     back_up(project, batch, now, "task")
-    parts = [Holding(drawn, deleted_in(now)), to_be_held(server, task_id, each.ours)]
-    begun = [*_begun(project, batch, task_id), *parts]
-    project.ledger.write("rewriting", _note(batch, task_id), [part.to_dict() for part in begun])
+    noted = [*_noted(project, batch, task_id), held.to_dict(), {**wanted.to_dict(), "backup": each.backup}]
+    project.ledger.write("rewriting", in_batch(batch, task_id), noted)
     left = diff(each.ours, write_content(server, task_id, each.ours))
     if left:
         raise CvatError(
             f"Task {task_id} was written and holds something else: {'; '.join(frame.told for frame in left[:5])}",
             f"What it held before is in backups/{batch} of {project.home.root}: `labelloop restore {batch}`.",
         )
-    project.ledger.remove("rewriting", _note(batch, task_id))
+    restored.note(project, batch, task_id, each.backup)
+    project.ledger.remove("rewriting", in_batch(batch, task_id))
 
 
-def back_up(project: Project, batch: str, content: TaskContent, kind: str) -> str:
-    """Keep a content where `labelloop restore` finds it; returns the name of the backup, which begins with its kind.
-
-    Raises:
-        CvatError: If it does not hold the content.
-    """
-    name = f"{kind}-{content.task_id}-{content.revision}"
-    project.ledger.write("backups", f"{batch}/{name}", content.to_dict())
-    if TaskContent.from_dict(project.ledger.read("backups", f"{batch}/{name}")) != content:
-        raise CvatError(
-            f"The backup {name} does not hold what task {content.task_id} does", "Check the disk; nothing was written."
-        )
-    return name
-
-
-def _note(batch: str, task_id: int) -> str:
-    return f"{batch}/task-{task_id}"
+def _conclude(project: Project, server: CvatServer, batch: str, theirs: TaskContent) -> None:
+    """Writing a task is over: note where what it holds came from, if that was written and not only meant to be."""
+    noted = _noted(project, batch, theirs.task_id)
+    if not noted:
+        return
+    names = pull.read_names(server, theirs.task_id)
+    for part in noted:
+        if "backup" in part and _holds_parts_of([Holding.from_dict(part)], server, theirs, names):
+            restored.note(project, batch, theirs.task_id, part["backup"])
+    project.ledger.remove("rewriting", in_batch(batch, theirs.task_id))
 
 
 def _begun(project: Project, batch: str, task_id: int) -> list[Holding]:
     """What the jobs of a task held, and were to hold, when writing it broke off; nothing when it did not."""
-    noted = project.ledger.read_or_none("rewriting", _note(batch, task_id)) or []
-    return [Holding.from_dict(part) for part in noted if "deleted" in part]
+    return [Holding.from_dict(part) for part in _noted(project, batch, task_id)]
+
+
+def _noted(project: Project, batch: str, task_id: int) -> list[dict[str, Any]]:
+    """What each attempt found in a task and was to write, in order; beside the latter the `backup` it came from."""
+    noted = project.ledger.read_or_none("rewriting", in_batch(batch, task_id)) or []
+    return [part for part in noted if "deleted" in part]  # older notes have one more
 
 
 def _changed(project: Project, batch: str, contents: Sequence[TaskContent]) -> MissingStateError:
     tasks = ", ".join(f"#{content.task_id} {content.url}" for content in contents)
-    half = [c.task_id for c in contents if project.ledger.read_or_none("rewriting", _note(batch, c.task_id))]
+    half = [c.task_id for c in contents if project.ledger.read_or_none("rewriting", in_batch(batch, c.task_id))]
     return MissingStateError(
         f"People changed tasks of {batch} since their labels were taken, so nothing is written over them: {tasks}",
         f"Writing broke off in {', '.join(f'#{task_id}' for task_id in half)}, so they cannot be taken as they are: "

@@ -102,7 +102,7 @@ def nobody_at_work(now: Project, iterations: list[str]) -> Iterator[None]:
 def _files(now: Project, first: str) -> list[Path]:
     root, names = now.ledger.root, iterations_from(now, first)
     later = [p for p in (root / "selections").glob("v*.json") if iteration_number(p.stem) > iteration_number(first)]
-    parts = [root / kind / name for name in names for kind in ("labels", "final_predictions", "rewriting")]
+    parts = [root / kind / name for name in names for kind in ("labels", "final_predictions", "rewriting", "restored")]
     folders = [folder for folder in parts if folder.is_dir()]
     records = [path for kind in KINDS for name in names for path in (root / kind).glob(f"{name}.*")]
     return [*later, *_models(now, names), *folders, *records]

@@ -5,45 +5,16 @@ written is read back. The labels here stay as they are: the task holds something
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
 
+from labelloop.adapters.cvat.rewrite import refuse_unwritable
 from labelloop.core.annotation import TaskContent
-from labelloop.core.drawn import received
 from labelloop.core.errors import LabelError, MissingStateError
-from labelloop.core.task_table import SHORT
+from labelloop.resources.backups import Backup, backups
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.from_app import begun
 from labelloop.resources.project import Project
 from labelloop.resources.repush import Rewriting, compare, require_writable
-
-
-@dataclass(frozen=True)
-class Backup:
-    """What a task held when it was backed up."""
-
-    name: str
-    taken: datetime
-    content: TaskContent
-
-    @property
-    def told(self) -> str:
-        """Name, when, task, revision and shapes, in words."""
-        counts = received([self.content])
-        shapes = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())) or "nothing drawn"
-        removed = sum(frame.deleted for frame in self.content.frames)
-        deleted = f", {removed} frames deleted" if removed else ""
-        return (
-            f"{self.name}: {self.taken:%Y-%m-%d %H:%M:%S} UTC, task {self.content.task_id} '{self.content.name}', "
-            f"revision {self.content.revision[:SHORT]}, {shapes}{deleted}"
-        )
-
-
-def backups(project: Project, batch: str) -> list[Backup]:
-    """The backups of the tasks of a batch, and edits of the App that never arrived there, oldest first."""
-    folder = project.home.root / "backups" / batch
-    return sorted((_read(project, batch, path) for path in folder.glob("*.json")), key=lambda each: each.taken)
 
 
 def plan(
@@ -61,6 +32,7 @@ def plan(
     Raises:
         ConfigError: If `annotation.push` is false.
         MissingStateError: If there is no such backup, or people changed a task and `over_people` is false.
+        CvatError: If a task could not hold what is in its backup.
         LabelError: If the batch was labelled in the App, two backups are of one task, or it is none of the batch.
     """
     require_writable(project, batch)
@@ -76,7 +48,11 @@ def plan(
             "Take them first (job take_batch; take_holdout, take_relabel), or write over them with --over-people: what "
             "they hold is backed up before.",
         )
-    return [each for each in found if each.frames]
+    name_of = {there[name].content.task_id: name for name in names}
+    others = [replace(each, backup=name_of[each.ours.task_id]) for each in found if each.frames]
+    for each in others:
+        refuse_unwritable(cvat.server(project), each.ours.task_id, each.ours)
+    return others
 
 
 def _chosen(project: Project, batch: str, there: dict[str, Backup], names: Sequence[str]) -> list[TaskContent]:
@@ -94,8 +70,3 @@ def _chosen(project: Project, batch: str, there: dict[str, Backup], names: Seque
     if strange:
         raise LabelError(f"{', '.join(f'#{task}' for task in strange)} is no task of {batch} any more")
     return contents
-
-
-def _read(project: Project, batch: str, path: Path) -> Backup:
-    taken = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Backup(path.stem, taken, TaskContent.from_dict(project.ledger.read("backups", f"{batch}/{path.stem}")))

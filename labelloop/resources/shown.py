@@ -13,7 +13,7 @@ from labelloop.core.drawn import RECTANGLE, TAG
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.provenance import provenance, with_provenance
 from labelloop.core.shape_labels import ShapeLabel, shape_labels
-from labelloop.core.vocabulary import HELD_OUT, ITERATION_PATTERN, Field, annotated_tag
+from labelloop.core.vocabulary import HELD_OUT, ITERATION_PATTERN, annotated_tag
 from labelloop.resources.app import is_in_app
 from labelloop.resources.project import Project
 
@@ -41,9 +41,10 @@ def show_version(
     shown, taken = set(sample_ids), now.ledger.contents(batch)
     origin = provenance(*taken)
     boxes = with_provenance(version.boxes, origin)
-    loop.show_labels(batch, boxes, now.ledger.samples(), reviewed, only)
-    show_shapes(loop, shapes_besides(now, version, taken), sample_ids)
-    show_origin(loop, origin[origin["sample_id"].isin(shown.union(removed))])
+    with loop.one_write():
+        loop.show_labels(batch, boxes, now.ledger.samples(), reviewed, only)
+        show_shapes(loop, shapes_besides(now, version, taken), sample_ids)
+        show_origin(loop, origin[origin["sample_id"].isin(shown.union(removed))])
     show_removed(loop, removed, list(sample_ids))
     _show_tags(now, loop, batch, version, sample_ids)
 
@@ -69,7 +70,11 @@ def shapes_besides(
 ) -> list[ShapeLabel]:
     """What people drew besides boxes to learn from and classes of images; what was set aside says why."""
     tables = ((RECTANGLE, version.boxes), (TAG, version.tags))
-    stored = {(row.task_id, kind, row.shape_id) for kind, table in tables for row in table.itertuples()}
+    stored = {
+        (task_id, kind, shape_id)
+        for kind, table in tables
+        for task_id, shape_id in zip(table["task_id"].tolist(), table["shape_id"].tolist(), strict=True)
+    }
     reasons = {(row.task_id, row.type, row.shape_id): row.reason for row in version.quarantined.itertuples()}
     current = now.ledger.schema().current
     return [
@@ -80,16 +85,6 @@ def shapes_besides(
         )
         for label in shape_labels(*taken, stored)
     ]
-
-
-def show_edited(now: Project, loop: LoopDataset, batch: str, version: LabelVersion, sample_ids: Sequence[str]) -> None:
-    """Labels of a batch from CVAT on images that show it already: what they are tagged and counted as stays."""
-    taken = now.ledger.contents(batch)
-    origin = provenance(*taken)
-    loop.set_boxes(Field.HUMAN_LABELS, with_provenance(version.boxes, origin), now.ledger.samples(), sample_ids)
-    show_shapes(loop, shapes_besides(now, version, taken), sample_ids)
-    show_origin(loop, origin[origin["sample_id"].isin(set(sample_ids))])
-    _show_tags(now, loop, batch, version, sample_ids)
 
 
 def shown_of(now: Project, batch: str) -> list[str]:

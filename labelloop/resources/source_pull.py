@@ -11,6 +11,7 @@ from labelloop.adapters.cvat.projects import ProjectRef
 from labelloop.adapters.cvat.pull import TaskSummary, content, tasks_of_people
 from labelloop.adapters.files.backup import back_up
 from labelloop.adapters.files.ledger import SOURCE
+from labelloop.adapters.files.record_names import of_task
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import LabelError
 from labelloop.core.pulling import looked_at, to_read
@@ -129,7 +130,7 @@ def keep_contents(now: Project, pulled: Pulled) -> None:
     """Keep the tasks that were read, for pulls that do not read them again."""
     for each in pulled.contents:
         if str(each.task_id) in pulled.read:
-            now.ledger.write("pulled", _name(each.task_id), each.to_dict())
+            now.ledger.write("pulled", pulled_name(each.task_id), each.to_dict())
 
 
 def conclude(now: Project, project: ProjectRef, pulled: Pulled) -> None:
@@ -143,7 +144,7 @@ def conclude(now: Project, project: ProjectRef, pulled: Pulled) -> None:
     if before != record:
         now.ledger.write("pulled", SOURCE, record)
     for task in before["updated"].keys() - record["updated"].keys():
-        now.ledger.remove("pulled", _name(task))
+        now.ledger.remove("pulled", pulled_name(task))
 
 
 def _record(now: Project, url: str) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def _record(now: Project, url: str) -> dict[str, Any]:
     if record.get("project") != url:
         return {**NOTHING}
     folder = now.ledger.root / "pulled"
-    here = {task: date for task, date in record["updated"].items() if (folder / f"{_name(task)}.json").is_file()}
+    here = {task: date for task, date in record["updated"].items() if (folder / f"{pulled_name(task)}.json").is_file()}
     return {**record, "updated": here}
 
 
@@ -171,7 +172,7 @@ def _files(now: Project, tasks: Iterable[str]) -> list[Path]:
     """The plain files that hold what was pulled."""
     root = now.home.root
     names = ["labels/source.json", "pulled/source.json", "tasks/source.json", "schema.json", "samples.parquet"]
-    names += [f"pulled/{_name(task)}.json" for task in tasks]
+    names += [f"pulled/{pulled_name(task)}.json" for task in tasks]
     return [now.ledger.label_file(SOURCE, now.ledger.revision(SOURCE)), *(root / name for name in names)]
 
 
@@ -181,8 +182,9 @@ def _is_allowed(now: Project, task: TaskContent) -> bool:
 
 
 def _stored(now: Project, task: str) -> TaskContent:
-    return TaskContent.from_dict(now.ledger.read("pulled", _name(task)))
+    return TaskContent.from_dict(now.ledger.read("pulled", pulled_name(task)))
 
 
-def _name(task: str | int) -> str:
-    return f"task-{task}"
+def pulled_name(task: str | int) -> str:
+    """Under which a task is kept as it came."""
+    return of_task(task)

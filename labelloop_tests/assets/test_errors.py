@@ -53,6 +53,7 @@ def test_a_wrong_token_is_told_without_showing_it(world, monkeypatch) -> None:
     assert "not-the-token" not in line
 
 
+@pytest.mark.slow
 def test_an_unreachable_server_is_named_and_the_batch_stays_chosen(world, monkeypatch) -> None:
     one = world()
     one.turn([("prepare_pool", None)])
@@ -69,6 +70,7 @@ def test_an_unreachable_server_is_named_and_the_batch_stays_chosen(world, monkey
     assert one.now.ledger.manifest("v0").equals(chosen)
 
 
+@pytest.mark.slow
 def test_an_image_that_was_damaged_before_it_was_chosen_is_left_out_of_the_batch_and_told(world) -> None:
     one = world(splits={"golden": 0.0, "val": 0.0, "test": 0.0}, batch={"budget": 40, "golden_per_batch": 0})
     one.turn([("prepare_pool", None)])
@@ -84,6 +86,7 @@ def test_an_image_that_was_damaged_before_it_was_chosen_is_left_out_of_the_batch
     assert path.name in str(told)
 
 
+@pytest.mark.slow
 def test_a_project_that_does_not_exist_is_answered_with_those_that_do(world) -> None:
     one = world()
     one.turn([("prepare_pool", None), ("next_batch", "v0")])
@@ -122,6 +125,7 @@ def test_a_batch_that_is_not_annotated_says_which_task_waits(world) -> None:
     assert "/tasks/" in line
 
 
+@pytest.mark.slow
 def test_a_model_without_val_labels_says_how_to_get_them(world) -> None:
     one = world()
     one.turn([("prepare_pool", None), ("next_batch", "v0")])
@@ -149,6 +153,7 @@ def test_a_class_that_was_removed_is_refused_and_the_schema_stays(world) -> None
     assert one.now.ledger.schema() == before
 
 
+@pytest.mark.slow
 def test_labels_that_failed_their_checks_cannot_be_trained_on(world) -> None:
     one = world(checks={"max_bad_box_share": 0.0})
     one.turn([("prepare_pool", None), ("next_batch", "v0")])
@@ -164,6 +169,7 @@ def test_labels_that_failed_their_checks_cannot_be_trained_on(world) -> None:
     assert "few_boxes_are_bad" in failure_of(alone)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_labels_of_before(world, monkeypatch) -> None:
     one = world()
     one.turn([("prepare_pool", None), ("next_batch", "v0")])
@@ -180,6 +186,7 @@ def test_a_full_disk_leaves_the_labels_of_before(world, monkeypatch) -> None:
     one.turn([("prepare_pool", None)])
 
 
+@pytest.mark.slow
 def test_without_a_dagster_home_the_run_names_init(tmp_path: Path) -> None:
     (tmp_path / CONFIG_NAME).write_text("name: x\n")
     environ = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
@@ -199,6 +206,7 @@ def test_a_project_without_a_home_names_init(tmp_path: Path, world) -> None:
         (one.folder / "elsewhere").rename(one.folder / ".labelloop")
 
 
+@pytest.mark.slow
 def test_a_broken_labelloop_yaml_leaves_the_code_location_loadable(tmp_path: Path) -> None:
     (tmp_path / CONFIG_NAME).write_text("name: [unclosed\n")
     done = subprocess.run(

@@ -15,6 +15,8 @@ from labelloop.adapters.ports import kept_port
 from labelloop.core.vocabulary import Source
 from labelloop_tests.worlds import World
 
+pytestmark = pytest.mark.slow
+
 
 def page_of(world: World, asset: str, iteration: str | None = None) -> dict[str, dg.MetadataValue]:
     records = world.instance.fetch_materializations(
@@ -61,6 +63,7 @@ def test_the_page_of_an_asset_leads_to_its_tasks(turned: World, asset: str, batc
 
 
 def test_a_task_and_its_project_lead_back_to_dagster(turned: World) -> None:
+    turned.cvat.server(turned.now)  # it may have ended since the loop was turned
     sent = turned.now.ledger.read("tasks", "v0")
     for url in (sent["project_url"], sent["tasks"][0]["url"]):
         assert f'href="{address(turned, WEBSERVER, "assets/batch")}#' in requests.get(url, timeout=30).text

@@ -2,11 +2,13 @@
 
 import json
 
+import dagster as dg
 import pandas as pd
 import pytest
 
 from labelloop.adapters import mongod
 from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.core.task_table import SHORT
 from labelloop.core.vocabulary import Source, Split
 from labelloop.resources.labelled import labelled
 from labelloop.resources.pool import remaining_pool
@@ -69,6 +71,21 @@ def test_everything_received_is_accounted_for(turned: World) -> None:
         assert (census["received"] == settled).all()
 
 
+def test_the_page_of_annotated_batch_shows_each_task(turned: World) -> None:
+    event = turned.instance.get_latest_materialization_event(dg.AssetKey("annotated_batch"))
+    told = event.asset_materialization.metadata["tasks"].value
+    head, rule, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in told.splitlines()]
+    assert head == ["task", "frames", "removed frames", "shapes", "quarantined", "revision"]
+    assert rule == ["---"] * len(head)
+    contents = turned.now.ledger.contents("v0")[0]
+    assert [row[1:3] for row in rows] == [[str(len(content.frames)), "0"] for content in contents]
+    for row, content in zip(rows, contents, strict=True):
+        assert row[0].startswith(rf"[#{content.task_id} ")
+        assert row[0].endswith(f"]({content.url})")
+        boxes = sum(len(frame.shapes) for frame in content.frames)
+        assert row[3:] == [f"rectangle {boxes}", "", content.revision[:SHORT]]
+
+
 def test_failures_are_images_with_an_error(turned: World, dataset) -> None:
     errors = pd.DataFrame(turned.now.ledger.read("reports", "v0")["errors"]).set_index("sample_id")
     tagged = dataset.match_tags("failure:high_fn:v0").values("sample_id")
@@ -117,6 +134,7 @@ def test_a_golden_image_hidden_in_a_batch_is_not_trained_on(turned: World) -> No
     assert not any(sample_id in trained for sample_id in golden)
 
 
+@pytest.mark.slow
 def test_images_that_people_found_empty_are_trained_as_background(world) -> None:
     one = world()
     one.turn([("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)])
@@ -131,6 +149,7 @@ def test_images_that_people_found_empty_are_trained_as_background(world) -> None
     assert emptied not in set(known.boxes["sample_id"])
 
 
+@pytest.mark.slow
 def test_running_everything_again_changes_nothing(world) -> None:
     one = world()
     first = [("prepare_pool", None), ("next_batch", "v0"), ("send_holdout", None)]

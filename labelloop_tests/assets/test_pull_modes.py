@@ -17,6 +17,7 @@ from labelloop.adapters.cvat.jobs import complete_job, delete_frames, jobs_of_ta
 from labelloop.adapters.cvat.projects import ProjectRef, find_project
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.core.errors import CvatError
+from labelloop.core.task_table import SHORT
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.rebuild import rebuild
 from labelloop.resources.source_pull import news_of, offered
@@ -314,8 +315,9 @@ def test_samples_and_labels_say_where_they_come_from_and_rebuild_restores_it(two
     world, first, second = two
     delete_frames(server_of(world), second, [1])
     shown = pull(world, name_fields=r"(?P<area>[A-Z][a-z]+)_(?P<year>\d{4})_q(?P<quadrat>\d)")
-    assert f"/tasks/{first}) | 3 | 0 | 0 | rectangle 3 |  | " in shown["tasks"]
-    assert f"/tasks/{second}) | 2 | 1 | 0 | rectangle 2 |  | " in shown["tasks"]
+    revision = {each.task_id: each.revision[:SHORT] for each in world.now.ledger.contents("source")[0]}
+    assert f"/tasks/{first}) | 3 | 0 | 0 | rectangle 3 |  | {revision[first]} |" in shown["tasks"]
+    assert f"/tasks/{second}) | 2 | 1 | 0 | rectangle 2 |  | {revision[second]} |" in shown["tasks"]
     before = _said(world)
     assert before[1] == [2019, 2019, 2019, 2020, 2020]
     assert before[0]["cvat_task_id"] == first

@@ -29,6 +29,8 @@ from labelloop_tests.annotating import finish, without_the_last
 from labelloop_tests.fakes import MemorisingDetector
 from labelloop_tests.worlds import World, failure_of, metadata_of
 
+pytestmark = pytest.mark.slow
+
 JOB = "final_evaluation"
 
 
@@ -195,7 +197,6 @@ def test_status_and_report_tell_it(told: World) -> None:
     assert "mAP50 on test (v0)" in (told.now.home.root / REPORT_NAME).read_text()
 
 
-@pytest.mark.slow
 def test_a_rebuild_shows_it_as_it_was(told: World) -> None:
     def shown() -> list:
         found = dataset(told)
@@ -231,7 +232,6 @@ def test_a_model_that_is_not_there_is_refused(told: World, wanted: str, said: st
     assert len(final.history(told.now)) == looks
 
 
-@pytest.mark.slow
 def test_a_real_detector_is_reported_on(world, monkeypatch) -> None:
     monkeypatch.setattr(worlds, "MemorisingDetector", DetectorResource)
     small = {"weights": "labelloop:digits", "imgsz": 64, "epochs_first": 1, "batch": 4, "device": "cpu"}

@@ -79,7 +79,11 @@ def test_an_appended_class_waits_until_people_have_looked_for_it(grown: World) -
         len(now.ledger.read("tasks", name)["tasks"]) for name in ["holdout", "v0", "v1", *now.ledger.relabels()]
     )
     grown.annotate()
-    grown.turn([("take_relabel", None)])
+    taken = metadata_of(grown.run("take_relabel"), "annotated_relabel")
+    assert taken["share of earlier shapes left as they were"] == 1.0
+    by_class = {row.data["label"]: row.data for row in taken["earlier shapes by class"].records}
+    assert [by_class[name]["added"] for name in OLD] == [0, 0, 0]
+    assert by_class["three"]["added"] > 0
     val = measure(now)
     truth = now.ledger.source_labels()
     assert val.classes == tuple(NEW)
@@ -201,6 +205,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_to_classes_is_refused_by_whatever_runs_next(world) -> None:
     one = world(classes=NEW)
     one.turn([("prepare_pool", None)])

@@ -23,6 +23,7 @@ def labelloop(folder, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_an_expected_error_is_one_line_with_the_remedy_and_an_exit_code_of_one(folder):
     done = labelloop(folder, "down")
     assert done.returncode == 1
@@ -31,6 +32,7 @@ def test_an_expected_error_is_one_line_with_the_remedy_and_an_exit_code_of_one(f
     assert done.stderr == f"{said}to try it without a CVAT).\n"
 
 
+@pytest.mark.slow
 def test_init_makes_a_project_of_the_current_folder(folder):
     done = labelloop(folder, "init")
     assert (done.returncode, done.stderr) == (0, "")

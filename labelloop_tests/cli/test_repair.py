@@ -16,6 +16,8 @@ from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.rebuild import rebuild
 from labelloop_tests.worlds import World
 
+pytestmark = pytest.mark.slow
+
 
 def nothing(_: str) -> None:
     """Nobody listens."""

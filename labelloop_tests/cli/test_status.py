@@ -18,6 +18,8 @@ from labelloop.resources.report import REPORT_NAME, write_report
 from labelloop.resources.runs import PROCESS_TAG
 from labelloop_tests.worlds import World, make_world
 
+pytestmark = pytest.mark.slow
+
 MEBIBYTE = 1 << 20
 
 KEYS = {

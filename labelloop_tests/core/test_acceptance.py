@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labelloop.core.acceptance import COLUMNS, came_back, compare
+from labelloop.core.acceptance import COLUMNS, OUTLINE, came_back, compare, place_of
 from labelloop_tests.core.builders import frame, shape, task
 
 BOX = (10.0, 10.0, 50.0, 40.0)
@@ -59,6 +59,37 @@ def fates(one, other):
 )  # fmt: skip
 def test_what_became_of_a_box_that_was_drawn_beforehand(came, of_sent, of_back):
     assert fates(sent((1, "cat", BOX)), back(*came)) == ([of_sent], of_back)
+
+
+def outlined(number, kind="polygon", points=(0, 0, 9, 0, 9, 9), rotation=0.0, label="cat"):
+    """A shape of one image that is no upright rectangle."""
+    place = place_of({"type": kind, "points": list(points), "rotation": rotation})
+    return pd.DataFrame([{"sample_id": "s1", "shape_id": number, "label": label, "source": "manual", **place}])
+
+
+@pytest.mark.parametrize(
+    ("came", "of_sent"),
+    [
+        (outlined(1), "untouched"),
+        (outlined(1, points=(0, 0.4, 9, 0, 9, 9)), "untouched"),
+        (outlined(1, points=(0, 2, 9, 0, 9, 9)), "edited"),
+        (outlined(1, points=(0, 0, 9, 0, 9, 9, 0, 9)), "edited"),
+        (outlined(1, kind="polyline"), "edited"),
+        (outlined(1, label="dog"), "edited"),
+        (outlined(2), "deleted"),
+    ],
+    ids=["left alone", "rounded by the tool", "a point moved", "a point more", "another kind", "another class", "gone"],
+)  # fmt: skip
+def test_what_became_of_a_shape_that_is_no_upright_rectangle(came, of_sent):
+    assert compare(outlined(1), came).sent["fate"].tolist() == [of_sent]
+    assert compare(outlined(1).drop(columns=OUTLINE), outlined(1)).sent["fate"].tolist() == ["edited"]
+
+
+def test_a_rectangle_that_was_turned_was_edited():
+    upright, turned = outlined(1, "rectangle", (1, 1, 9, 5)), outlined(1, "rectangle", (1, 1, 9, 5), rotation=30.0)
+    assert compare(upright, turned).sent["fate"].tolist() == ["edited"]
+    assert compare(turned, turned).sent["fate"].tolist() == ["untouched"]
+    assert compare(upright, outlined(2, "rectangle", (1, 1, 9, 5))).sent["fate"].tolist() == ["untouched"]
 
 
 def test_a_box_whose_id_was_never_learnt_is_known_by_its_place():

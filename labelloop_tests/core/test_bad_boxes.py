@@ -1,10 +1,13 @@
 import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from labelloop.core.bad_boxes import bad_boxes
+from labelloop.core.boxes import CORNERS
 from labelloop.core.vocabulary import Quarantine
 from labelloop_tests.core.builders import labels
 
@@ -49,6 +52,32 @@ def test_of_boxes_drawn_twice_the_first_drawn_stays():
 def test_a_chain_of_shifted_boxes_is_not_one_object():
     chain = [("a", "cat", 10 + 2 * step, 10, 50 + 2 * step, 50) for step in range(6)]
     assert [index for index, _ in found(*chain)] == [1, 2, 4, 5]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_copies_are_found_among_many_boxes_of_many_images_in_any_order(seed):
+    rng = np.random.default_rng(seed)
+    places = rng.integers(0, 400, (60, 2)) + np.array([[0, 0], [3, 2], [7, 0]])[rng.integers(0, 3, (60,))]
+    places = places[rng.integers(0, 60, 200)] + rng.integers(0, 6, (200, 2))  # clusters, and chains within them
+    drawn = [(str(rng.choice(["a", "c"])), str(rng.choice(["cat", "dog"])), x, y, x + 40, y + 40) for x, y in places]
+    rows = labels(*drawn).assign(shape_id=rng.permutation(200))
+    rows.loc[4, ["sample_id", *CORNERS]] = rows.loc[3, ["sample_id", *CORNERS]]
+    rows.loc[[3, 4], "label"] = None  # one and the same box, but of what?
+    kept: list[Any] = []
+    for row in rows.sort_values("shape_id").itertuples():
+        same = [each for each in kept if each.sample_id == row.sample_id and each.label == row.label]
+        if not any(_overlap(row, each) > 0.8 for each in same):
+            kept.append(row)
+    expected = {*rows.index} - {row.Index for row in kept}
+    assert len(expected) > 20
+    assert {*bad_boxes(rows, SIZES | {"c": (640, 480)}).index} == expected
+
+
+def _overlap(one: Any, other: Any) -> float:
+    width = min(one.x2, other.x2) - max(one.x1, other.x1)
+    height = min(one.y2, other.y2) - max(one.y1, other.y1)
+    shared = max(width, 0) * max(height, 0)
+    return shared / (3200 - shared)
 
 
 def test_rows_keep_their_index_and_columns():

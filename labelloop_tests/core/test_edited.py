@@ -162,6 +162,19 @@ def with_labels(content, change):
     return left_so(content, shown, change(shown), names=TWO)
 
 
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0)])
+def test_of_two_frames_of_an_image_the_first_is_edited_as_it_alone_is_shown(numbers):
+    names = {"0.jpg": "s0", "1.jpg": "s0"}
+    content = task(*(frame(number, f"{number}.jpg", {**POLYGON, "id": number + 5}) for number in numbers))
+    [shown] = shape_labels([content], names)
+    new = replace(shown, about={"source": "manual"}, rings=(shown.rings[0] / 2,))
+    edited_one = left_so(content, [shown], [moved(shown, 0.1), new], names=names)
+    first, second = sorted(edited_one.frames, key=lambda each: each.frame)
+    assert (len(first.shapes), first.shapes[0]["points"] != POLYGON["points"]) == (2, True)
+    assert second == next(each for each in content.frames if each.frame == 1)
+    assert left_so(content, [shown], [], names=names).frames[numbers.index(0)].shapes == ()
+
+
 def test_what_is_another_on_a_label_is_another_on_its_shape_and_nothing_else():
     said = [{"spec_id": 4, "name": "hue", "value": "red"}]
     was = {**POLYGON, "attributes": said, "label_id": 3, "points": [64.123456789, 48.0, 128.0, 48.0, 128.0, 96.0]}
@@ -323,3 +336,18 @@ def test_a_skeleton_keeps_its_parts_and_one_without_a_place_is_outside():
     assert found["elements"] == [{**parts[0], "points": [320.0, 240.0]}, {**parts[1], "outside": True}]
     with pytest.raises(LabelError, match="has 1 points now, and 2 parts"):
         with_labels(content, lambda shown: [replace(shown[0], rings=(ring[:1],))])
+
+
+def test_a_track_that_hangs_on_a_frame_without_a_keyframe_of_it_stays_there():
+    """Its keyframes are on frames that gave way to those of another task."""
+    key = {
+        "type": "rectangle",
+        "frame": 0,
+        "points": [1.0, 1.0, 9.0, 9.0],
+        "outside": False,
+        "id": 5,
+        "occluded": False,
+    }
+    hung = {"id": 4, "frame": 0, "label": "cat", "label_id": 3, "shapes": [key], "attributes": []}
+    content = task(frame(1, "1.jpg", shape(1), tracks=(hung,)), frame(2, "2.jpg"))
+    assert left_so(content, [], [], on=set(), names={"1.jpg": "s1", "2.jpg": "s2"}) == content

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from labelloop.core.annotation import JobNote
-from labelloop.core.pulling import looked_at, merge, to_read
+from labelloop.core.pulling import counts_in, laid_in, looked_at, merge, to_read
 from labelloop_tests.core.builders import frame, shape, task
 
 OFFERED = {"1": "mon", "2": "tue", "3": "wed"}
@@ -74,3 +74,36 @@ def test_an_image_on_two_frames_of_a_task_keeps_both_and_the_second_is_counted()
     merged = merge(contents, {1: ["s", "t", "s"]})
     assert merged.sample_of == {"1/a": "s", "1/b": "t", "1/again": "s"}
     assert (merged.second, merged.older) == ({1: 1}, {1: 0})
+
+
+@pytest.mark.parametrize(
+    ("now", "counts"),
+    [
+        ([frame(0, "a", shape(1)), frame(1, "b", shape(2))], True),
+        ([frame(0, "a", shape(1)), frame(1, "b", shape(3))], True),
+        ([frame(0, "a", shape(4))], False),
+        ([frame(0, "a", shape(1), deleted=True)], False),
+        ([frame(1, "b", shape(2))], False),
+    ],
+)
+def test_what_counted_is_looked_for_in_the_whole_task(now, counts):
+    assert counts_in(task(*now), task(frame(0, "1/a", shape(1)))) is counts
+
+
+def test_edits_are_laid_into_the_whole_task_and_what_does_not_count_of_it_stays():
+    def track(number, *frames):
+        return {"id": number, "frame": frames[0], "label": "cat", "shapes": [{"frame": at} for at in frames]}
+
+    run, gone, aside = track(1, 0, 2), track(2, 1), track(3, 3)
+    whole = task(
+        frame(0, "a", shape(1), tracks=(run,)), frame(1, "b", tracks=(gone,)), frame(2, "c", shape(2), tracks=(run,)),
+        frame(3, "d", shape(3), tracks=(aside,)),
+    )  # fmt: skip
+    taken = task(frame(0, "1/a", shape(1), tracks=(run,)), frame(1, "1/b", tracks=(gone,)))
+    moved = track(1, 0, 1, 2)
+    edited = task(frame(0, "1/a", shape(9), tags=(shape(8),), tracks=(moved,)), frame(1, "1/b", tracks=(moved,)))
+    assert laid_in(whole, taken, taken) == whole
+    assert laid_in(whole, taken, edited) == task(
+        frame(0, "a", shape(9), tags=(shape(8),), tracks=(moved,)), frame(1, "b", tracks=(moved,)),
+        frame(2, "c", shape(2), tracks=(moved,)), frame(3, "d", shape(3), tracks=(aside,)),
+    )  # fmt: skip

@@ -19,10 +19,10 @@ from labelloop.cli import restore as restoring
 from labelloop.core.errors import ConfigError, CvatUnreachableError, LabelError, MissingStateError
 from labelloop.core.vocabulary import Field
 from labelloop.resources import app_edits
+from labelloop.resources.backups import backups as kept_here
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.project import Project
 from labelloop.resources.rebuild import rebuild
-from labelloop.resources.restore import backups as kept_here
 from labelloop.resources.shown import show_version
 from labelloop.resources.taken import save_taken
 from labelloop.resources.unsent import keep_unsent
@@ -372,7 +372,7 @@ def test_edits_are_kept_when_cvat_goes_away_and_the_same_command_goes_on(shown, 
     assert shown.repush() == [NOTHING]
 
 
-@pytest.mark.parametrize("step", ["save_taken", "show_edited"])
+@pytest.mark.parametrize("step", ["save_taken", "lay"])
 def test_a_kill_before_the_labels_here_are_those_of_cvat_is_mended_by_the_same_command(shown, monkeypatch, step):
     shown.edit(edit_of_every_type)
     seen = shown.seen()
@@ -596,6 +596,27 @@ def test_edits_of_which_half_a_task_is_written_stay_on_their_way(shown, monkeypa
     assert note(shown) is not None
 
 
+@pytest.mark.parametrize("step", ["from_app.carry_out", "repush.write_content"])
+def test_edits_into_a_task_that_was_deleted_are_kept_and_hold_nothing_back(shown, monkeypatch, step):
+    """Before the first task was written, and while it was."""
+    broken_off(shown, monkeypatch, step)
+    (first, second), labels = shown.tasks, shown.now.ledger.revision("v0")
+    shown.server.write("DELETE", f"/api/tasks/{first}", "deleting as people do")
+    with pytest.raises(
+        MissingStateError, match=rf"#{first} of v0 are no longer on the server.* is kept \(from-app-.*again"
+    ):
+        shown.repush()
+    assert (note(shown), shown.now.ledger.revision("v0")) == (None, labels)
+    kept = [each.content for each in backups_of(shown) if each.name.startswith("from-app")]
+    assert [each.task_id for each in kept] == [first, second]
+    with pytest.raises(MissingStateError, match=f"#{first} of v0 are no longer on the server"):
+        shown.repush(from_app=False)
+    sent = through(shown.server).send(shown.now, "v0", shown.now.ledger.manifest("v0"), lambda _: None)
+    assert [task["task_id"] for task in sent["tasks"]][1:] == [second]
+    with pytest.raises(MissingStateError, match="v0 is not annotated yet"):
+        through(shown.server).take(shown.now, "v0", lambda _: None)
+
+
 def unsent(shown: Shown) -> tuple[list[str], list[str]]:
     """What is kept before the batch is taken again, and what is said of it."""
     said: list[str] = []
@@ -615,6 +636,25 @@ def test_edits_that_nobody_sent_are_kept_before_the_batch_is_taken_again_and_can
     restored(shown, monkeypatch, name)
     shown.show()
     assert shown.seen()[shown.sample(0)] == moved
+
+
+def test_of_some_images_nothing_is_made_for_the_others(shown, monkeypatch):
+    make, seen = app_edits.as_untouched, list[set[str]]()
+
+    def counted(*args: Any) -> Any:
+        labels = make(*args)
+        seen.append({label.sample_id for label in labels})
+        return labels
+
+    shown.edit(move_first_box)
+    with shown.dataset() as loop:
+        whole = app_edits.read_edits(shown.now, loop, shown.server, "v0")
+        monkeypatch.setattr(app_edits, "as_untouched", counted)
+        first, last = shown.sample(0), shown.sample(2)
+        some = app_edits.read_edits(shown.now, loop, shown.server, "v0", {first, shown.sample(1)})
+        assert (some.contents, set(some.state)) == (whole.contents, {first, shown.sample(1)})
+        assert app_edits.read_edits(shown.now, loop, shown.server, "v0", {last}).contents != whole.contents
+    assert seen == [{first, shown.sample(1)}] * 2 + [{last}]
 
 
 def test_edits_that_cvat_cannot_hold_are_kept_as_the_app_showed_them(shown):

@@ -1,5 +1,7 @@
 """Images that are damaged when the hold-out goes out: named, left out, and sent when they are back."""
 
+import uuid
+
 import pandas as pd
 import pytest
 
@@ -9,14 +11,19 @@ from labelloop.resources import outgoing
 from labelloop.resources.holdout import extend_holdout_batch
 from labelloop.resources.project import Project
 from labelloop.sensors.looking import look_at_loop
-from labelloop_tests.sending import project_to_send
+from labelloop_tests.sending import Place, place, project_to_send, through
+
+__all__ = ["place"]
 
 IMAGES = ["a.png", "b.png", "c.png"]
 
 
 @pytest.fixture
 def now(tmp_path) -> Project:
-    project = project_to_send(tmp_path, IMAGES)
+    return held_out(project_to_send(tmp_path, IMAGES))
+
+
+def held_out(project: Project) -> Project:
     ids = project.ledger.samples()["sample_id"]
     project.ledger.save_splits(
         pd.DataFrame({"sample_id": ids, "split": str(Split.VAL), "group": ids, "origin": "cut", "version": 1})
@@ -70,6 +77,25 @@ def test_a_hold_out_of_which_nothing_can_be_read_is_refused(now):
     with pytest.raises(MissingStateError, match=r"None of the 3 images of the hold-out can be sent: .*a\.png"):
         extend_holdout_batch(now)
     assert now.ledger.read_or_none("batches", HOLDOUT) is None
+
+
+@pytest.mark.parametrize("lost", [("tasks", "cuts", "batches"), ("tasks", "cuts")], ids=["all lost", "rows there"])
+def test_a_task_that_nothing_here_speaks_of_any_more_is_found_although_an_image_of_it_is_damaged(place, tmp_path, lost):
+    now = held_out(project_to_send(tmp_path, IMAGES, project=f"lost {uuid.uuid4().hex[:8]}"))
+    before = send_holdout(now, place)
+    for kind in lost:
+        now.ledger.remove(kind, HOLDOUT)
+    damaged(now, "b.png")
+    assert send_holdout(now, place) == before
+    assert len(place.listed("tasks", project_id=before["project_id"])) == 1
+
+
+def send_holdout(now: Project, place: Place) -> dict:
+    """What the asset `holdout_batch` does with CVAT."""
+    cvat = through(place.server)
+    cvat.settle(now, HOLDOUT)
+    extend_holdout_batch(now)
+    return cvat.send(now, HOLDOUT, now.ledger.manifest(HOLDOUT), lambda _: None)
 
 
 def test_what_was_left_out_is_not_asked_for_by_the_sensor(now):

@@ -1,13 +1,13 @@
 """Labels that were changed here go back into their tasks, and never over what people did since."""
 
 import contextlib
-import json
 import uuid
 from dataclasses import replace
 
 import pytest
 
 from labelloop.adapters.cvat import pull
+from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import (
     change_shapes,
     complete_job,
@@ -20,7 +20,9 @@ from labelloop.cli import repush as command
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import CvatError, CvatUnreachableError, LabelError, MissingStateError
 from labelloop.resources import repush
+from labelloop.resources.backups import backups as kept
 from labelloop.resources.project import Project
+from labelloop.resources.taken import save_taken
 from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
 from labelloop_tests.sending import Place, place, project_to_send, send, through
 
@@ -41,7 +43,8 @@ class Sent:
         record = send(self.now, self.server)
         self.tasks = [task["task_id"] for task in record["tasks"]]
         self.sample_of = {name: sample for task in record["tasks"] for name, sample in task["frames"].items()}
-        labels = self.place.listed("labels", project_id=record["project_id"])
+        self.project = record["project_id"]
+        labels = self.place.listed("labels", project_id=self.project)
         self.label = {label["name"]: label for label in labels}
         for task in self.tasks:
             self.draw(task, [self.box(0, 1), self.box(0, 11)])
@@ -60,9 +63,13 @@ class Sent:
     def draw(self, task: int, shapes: list[dict]) -> None:
         put_job_annotations(self.server, jobs_of_task(self.server, task)[0].job_id, shapes)
 
+    def delete_label(self, name: str) -> None:
+        labels = [{"id": self.label[name]["id"], "deleted": True}]
+        self.server.write("PATCH", f"/api/projects/{self.project}", "deleting as people do", {"labels": labels})
+
     def take(self) -> None:
         contents = through(self.server).take(self.now, "v0", lambda _: None)
-        self.now.ledger.save_labels("v0", contents, self.sample_of)
+        save_taken(self.now, "v0", contents)
 
     def edit(self) -> None:
         """On the first frame of the first task: a box moved, one removed, a tag added; the second task stays."""
@@ -99,6 +106,17 @@ def begun(sent: Sent) -> list:
     return sorted((sent.now.home.root / "rewriting").rglob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("batch", "lock"),
+    [
+        ("v3", "annotated_batch-v3"), ("holdout", "annotated_holdout"), ("relabel-2", "annotated_relabel"),
+        ("test", "final_report"),
+    ],
+)  # fmt: skip
+def test_nobody_takes_the_labels_of_a_batch_while_they_are_written(batch, lock):
+    assert command.lock_of(batch) == f"stages/{lock}"
+
+
 def test_without_an_edit_there_is_nothing_to_write(sent):
     assert sent.plan() == []
 
@@ -126,7 +144,7 @@ def test_the_task_is_backed_up_written_and_read_back(sent):
     assert sent.on_server()[1].revision == before[1].revision
     [backup] = backups(sent)
     assert backup.parent.name == "v0"
-    assert TaskContent.from_dict(json.loads(backup.read_text())) == before[0]
+    assert [each.content for each in kept(sent.now, "v0")] == [before[0]]
     assert sent.plan() == []
     assert {job.state for task in sent.tasks for job in jobs_of_task(sent.server, task)} == {"completed"}
 
@@ -149,6 +167,50 @@ def test_a_task_that_people_change_while_somebody_reads_the_difference_is_not_wr
         sent.carry_out(plans)
     assert [content.revision for content in sent.on_server()] == [content.revision for content in before]
     assert backups(sent) == []
+
+
+def test_a_refusal_on_the_way_says_which_tasks_were_written_and_which_were_not(place, tmp_path, monkeypatch):
+    sent = Sent(place, tmp_path, max_task_images=1)
+    edit_everywhere(sent, tasks=3)
+    first, second, third = sent.tasks
+    plans = sent.plan()
+    sent.draw(second, [sent.box(0, 3)])
+    with pytest.raises(
+        MissingStateError,
+        match=rf"written: #{first}; not written: #{second}, #{third}\. Take them first",
+    ):
+        sent.carry_out(plans)
+    assert sent.on_server()[0].frames[0].shapes[0]["points"] == [9.0, 9.0, 20.0, 21.0]
+
+
+def test_a_task_whose_writing_broke_off_is_not_told_as_one_that_was_not_written(place, tmp_path):
+    sent = Sent(place, tmp_path, max_task_images=1)
+    edit_everywhere(sent, tasks=3)
+    first, second, third = sent.tasks
+    with pytest.raises(CvatUnreachableError, match=rf"written: #{first}; begun, .*: #{second}; not written: #{third}"):
+        repush.carry_out(sent.now, through(breaking_after(sent, 1)), "v0", sent.plan(), print)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "told"),
+    [(False, r"^task {1} has no label 'dog'\. Add it"), (True, r"written: #{0}; not written: #{1}\. Add it")],
+    ids=["before", "meanwhile"],
+)
+def test_a_task_that_cannot_hold_what_is_to_be_written_is_left_as_it_was(place, tmp_path, meanwhile, told):
+    sent = Sent(place, tmp_path, max_task_images=1)
+    edit_everywhere(sent, tasks=2)
+    plans, dog = sent.plan(), sent.label["dog"]["id"]
+    [tagged] = plans[1].ours.frames
+    tag = {"frame": 0, "label_id": dog, "label": "dog", "attributes": []}
+    plans[1] = replace(plans[1], ours=replace(plans[1].ours, frames=(replace(tagged, tags=(tag,)),)))
+    before = [content.revision for content in sent.on_server()]
+    if not meanwhile:
+        sent.delete_label("dog")
+    with pytest.raises(CvatError, match=told.format(*sent.tasks)):
+        repush.carry_out(sent.now, through(sent.server), "v0", plans, lambda _: sent.delete_label("dog"))
+    after = [content.revision for content in sent.on_server()]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [not meanwhile, True, True]
+    assert (begun(sent), len(backups(sent))) == ([], int(meanwhile))
 
 
 def test_deleted_frames_become_those_of_the_labels_here(sent):
@@ -193,15 +255,19 @@ def points(sent: Sent) -> list[list[list[float]]]:
     return task
 
 
-def edit_everywhere(sent: Sent) -> None:
-    """A box on each frame of the first task, in place of what was there."""
-    first, *rest = sent.now.ledger.contents("v0")[0]
-    shape = first.frames[0].shapes[0]
+def edit_everywhere(sent: Sent, tasks: int = 1) -> None:
+    """A box on each frame of the first tasks, in place of what was there."""
+    contents = sent.now.ledger.contents("v0")[0]
+    sent.now.ledger.save_labels("v0", [*map(one_box, contents[:tasks]), *contents[tasks:]], sent.sample_of)
+
+
+def one_box(content: TaskContent) -> TaskContent:
+    shape = content.frames[0].shapes[0]
     frames = tuple(
         replace(frame, shapes=({**shape, "id": 10**9 + frame.frame, "frame": frame.frame, "points": [9, 9, 20, 21]},))
-        for frame in first.frames
+        for frame in content.frames
     )
-    sent.now.ledger.save_labels("v0", [replace(first, frames=frames), *rest], sent.sample_of)
+    return replace(content, frames=frames)
 
 
 def test_a_frame_of_two_jobs_holds_each_shape_once(place, tmp_path):
@@ -215,25 +281,34 @@ def test_a_frame_of_two_jobs_holds_each_shape_once(place, tmp_path):
     assert sent.plan() == []
 
 
-@pytest.mark.parametrize("written", [0, 1, 2])
-def test_a_rewriting_that_broke_off_between_jobs_is_ended_by_the_same_command(place, tmp_path, written):
-    sent = Sent(place, tmp_path, **OVERLAPPING)
-    before = points(sent)
-    edit_everywhere(sent)
+def breaking_after(sent: Sent, written: int) -> CvatServer:
+    """A connection that breaks for good when so many jobs were written."""
     puts = []
 
     def cut(method, *_):
         puts.append(method) if method == "PUT" else None
         return method == "PUT" and len(puts) > written
 
-    lossy, _ = lossy_server(place.access, cut, Cut(for_good=True))
+    return lossy_server(sent.place.access, cut, Cut(for_good=True))[0]
+
+
+def break_off(sent: Sent, plans: list[repush.Rewriting], written: int) -> None:
+    """Write a task of two jobs, of which so many are written when the line breaks."""
     with pytest.raises(CvatUnreachableError) if written < 2 else contextlib.nullcontext():
-        repush.carry_out(sent.now, through(lossy), "v0", sent.plan(), print)
+        repush.carry_out(sent.now, through(breaking_after(sent, written)), "v0", plans, print)
     assert len(begun(sent)) == (written < 2)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_rewriting_that_broke_off_between_jobs_is_ended_by_the_same_command(place, tmp_path, written):
+    sent = Sent(place, tmp_path, **OVERLAPPING)
+    before = points(sent)
+    edit_everywhere(sent)
+    break_off(sent, sent.plan(), written)
     sent.carry_out(sent.plan())
     assert points(sent) == [[[9.0, 9.0, 20.0, 21.0]]] * 3
     assert sent.plan() == [] == begun(sent)
-    held = [TaskContent.from_dict(json.loads(backup.read_text())) for backup in backups(sent)]
+    held = [each.content for each in kept(sent.now, "v0")]
     assert before in [[[shape["points"] for shape in frame.shapes] for frame in content.frames] for content in held]
 
 
@@ -271,6 +346,21 @@ def test_what_people_deleted_from_a_half_written_task_is_not_undone(place, tmp_p
     change_shapes(sent.server, there, "delete", [shape for shape in held if shape["frame"] == frame])
     with pytest.raises(MissingStateError, match="nothing is written over them"):
         sent.plan()
+
+
+def test_what_was_noted_of_a_half_written_task_goes_when_another_takes_its_place(place, tmp_path):
+    sent = Sent(place, tmp_path, max_task_images=1)
+    edit_everywhere(sent, tasks=2)
+    with pytest.raises(CvatUnreachableError):
+        repush.carry_out(sent.now, through(breaking_after(sent, 0)), "v0", sent.plan(), print)
+    first, second, third = sent.tasks
+    half = sent.now.ledger.read("rewriting", f"v0/task-{first}")
+    sent.now.ledger.write("rewriting", f"v0/task-{second}", half)
+    sent.now.ledger.write("rewriting", "v0/from-app", {})
+    sent.server.write("DELETE", f"/api/tasks/{first}", "deleting as people do")
+    record = through(sent.server).send(sent.now, "v0", sent.now.ledger.manifest("v0"), lambda _: None)
+    assert [task["task_id"] for task in record["tasks"]][1:] == [second, third]
+    assert [path.stem for path in begun(sent)] == ["from-app", f"task-{second}"]
 
 
 def test_the_labels_of_a_task_are_asked_for_once_to_plan(sent):

@@ -2,18 +2,23 @@
 
 import contextlib
 import itertools
+import shutil
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from labelloop.adapters.cvat.client import connect
 from labelloop.adapters.cvat.jobs import jobs_of_task
 from labelloop.adapters.cvat.labels import read
+from labelloop.adapters.files.atomic import write_json
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.label_spec import AttributeSpec, LabelSpec
 from labelloop.resources import outgoing
+from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project
 from labelloop_tests.adapters.cvat.doubles import Cut, lossy_server
 from labelloop_tests.sending import PEOPLE, Place, batch_of, configure, place, project_to_send, send, through
@@ -44,6 +49,19 @@ def test_what_labelloop_yaml_says_reaches_the_server(place, tmp_path):
     assert [(job.start_frame, job.stop_frame) for job in jobs] == [(0, 1), (1, 2), (2, 3)]
     assert place.assignees(sent) == ["kim", "lee", "kim"]
     assert send(now, place.server) == sent
+
+
+def test_a_batch_goes_into_the_organization_that_labelloop_yaml_names(place, tmp_path, monkeypatch):
+    slug = f"reef-{uuid.uuid4().hex[:8]}"
+    place.server.write("POST", "/api/organizations", "making an organization", {"slug": slug})
+    now = make(tmp_path, NAMES[:1], organization=slug)
+    monkeypatch.setenv("CVAT_URL", place.access.url)
+    monkeypatch.setenv("CVAT_ACCESS_TOKEN", place.access.token)
+    sent = CvatResource().send(now, "v0", batch_of(now), lambda _: None)
+    inside = connect(replace(place.access, organization=slug))
+    assert [one["id"] for one in inside.list_all("/api/projects", "looking")] == [sent["project_id"]]
+    assert [one["id"] for one in inside.list_all("/api/tasks", "looking")] == [sent["tasks"][0]["task_id"]]
+    assert place.listed("projects", name=now.settings.project_name) == []
 
 
 @pytest.mark.parametrize(
@@ -119,6 +137,18 @@ def test_an_image_that_was_damaged_after_ingest_is_named_and_nothing_is_sent(pla
     assert place.listed("projects", name=now.settings.project_name) == []
     (tmp_path / "img2.png").write_bytes(content)
     assert len(send(now, place.server)["tasks"]) == 4
+
+
+def test_of_a_batch_that_was_sent_in_part_it_is_said_how_much_of_it_was_not(place, tmp_path):
+    now = make(tmp_path, max_task_images=1)
+    manifest = batch_of(now)
+    through(place.server).send(now, "v0", manifest[:2], lambda _: None)
+    _truncate(now.home.locate(now.ledger.samples().set_index("sample_id")["path"][manifest["sample_id"].iloc[3]]))
+    with pytest.raises(
+        MissingStateError,
+        match=r"1 images of v0 cannot be sent, so none of the 2 was that are in no task yet \(2 are\)",
+    ):
+        through(place.server).send(now, "v0", manifest, lambda _: None)
 
 
 def test_an_image_too_wide_for_the_pictures_that_annotators_see_is_named(place, tmp_path, monkeypatch):
@@ -216,6 +246,20 @@ def test_a_batch_that_was_sent_whole_asks_nothing_before_it_is_sent_again(place,
     assert place.server.requests == before
 
 
+def test_a_batch_that_nothing_here_speaks_of_is_looked_for_once(place, tmp_path):
+    now = make(tmp_path)
+    send(now, place.server)
+    for kind in ("tasks", "cuts"):
+        now.ledger.remove(kind, "v0")
+    for asked in (True, False):
+        before = place.server.requests
+        through(place.server).settle(now, "v1")
+        assert (place.server.requests > before) is asked
+    through(place.server).settle(now, "v0")
+    [(_, found)] = now.ledger.read("cuts", "v0").items()
+    assert found["is_sent"]
+
+
 def test_what_is_in_no_task_yet_is_cut_by_the_settings_of_today(place, tmp_path):
     keys = {"project": f"send {uuid.uuid4().hex[:8]}"}
     now = make(tmp_path, max_task_images=3, **keys)
@@ -225,6 +269,36 @@ def test_what_is_in_no_task_yet_is_cut_by_the_settings_of_today(place, tmp_path)
     sent = through(place.server).send(later, "v0", manifest, lambda _: None)
     assert [len(task["frames"]) for task in sent["tasks"]] == [2, 1, 1]
     assert sent["tasks"][0] == first["tasks"][0]
+
+
+@pytest.mark.parametrize("made_by", ["labelloop", "people", "labelloop, its mark taken away"])
+def test_with_all_state_lost_no_second_task_is_made_and_what_is_told_leads_back_to_the_first(place, tmp_path, made_by):
+    keys = {"project": f"send {uuid.uuid4().hex[:8]}", "max_task_images": 3}
+    if made_by == "people":
+        place.server.write("POST", "/api/projects", "making a project", {"name": keys["project"], "labels": []})
+    now = make(tmp_path, **keys)
+    sent, identity = send(now, place.server), now.uuid
+    if made_by.endswith("taken away"):
+        place.server.write("PATCH", f"/api/projects/{sent['project_id']}", "emptying a field", {"bug_tracker": ""})
+    shutil.rmtree(now.home.root)
+    afresh = make(tmp_path, **keys)
+    with pytest.raises(CvatError, match=f'"uuid": "{identity}"}} into .labelloop/dataset.json'):
+        send(afresh, place.server)
+    assert [size for _, size in tasks_on(place, afresh)] == [3, 1]
+    shutil.rmtree(now.home.root)
+    back = make(tmp_path, **keys)
+    write_json(back.home.root / "dataset.json", {"uuid": identity})
+    assert send(back, place.server) == sent
+    assert [size for _, size in tasks_on(place, back)] == [3, 1]
+
+
+def test_other_images_of_another_data_set_may_be_in_a_project_that_people_made(place, tmp_path):
+    keys = {"project": f"send {uuid.uuid4().hex[:8]}"}
+    place.server.write("POST", "/api/projects", "making a project", {"name": keys["project"], "labels": []})
+    send(make(tmp_path / "one", ["a.png"], **keys), place.server)
+    other = make(tmp_path / "two", ["b.png"], **keys)
+    send(other, place.server)
+    assert [size for _, size in tasks_on(place, other)] == [1, 1]
 
 
 def nth(n: int, *methods: str):
@@ -269,4 +343,4 @@ def test_a_process_that_dies_after_any_write_leaves_what_the_next_makes_whole(pl
     ids=["answer lost, then dead", "answer lost", "request lost, then dead", "request lost", "gateway timeout"],
 )
 def test_a_line_that_breaks_at_any_request_leaves_what_the_next_makes_whole(place, tmp_path, cut):
-    assert cut_everywhere(place, tmp_path, cut) >= 4 + 2 * 11
+    assert cut_everywhere(place, tmp_path, cut) >= 4 + 2 * 12

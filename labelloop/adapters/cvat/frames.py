@@ -1,7 +1,6 @@
 """Original images of a task, byte for byte, brought to disk under names of our own."""
 
 import hashlib
-import os
 import re
 import tempfile
 import threading
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from labelloop.adapters.cvat.client import CvatServer
-from labelloop.adapters.files.atomic import read_json, write_json
+from labelloop.adapters.files.atomic import make_durable, read_json, write_json
 from labelloop.core.errors import CvatError
 
 MOST_IMAGE_BYTES = 512 << 20
@@ -143,7 +142,10 @@ def _download(server: CvatServer, chunk: _Chunk, folder: Path) -> list[_Stored]:
     # What a killed writer leaves goes with the records.
     scratch = folder if chunk.record is None else chunk.record.parent
     scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
+    with (
+        tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file,
+        tempfile.TemporaryDirectory(dir=scratch, prefix=".incoming-") as incoming,
+    ):
         query: dict[str, Any] = {"type": "chunk", "number": chunk.number, "quality": "original"}
         with _places:
             server.download(f"/api/tasks/{chunk.task_id}/data/", chunk.doing, file, MOST_CHUNK_BYTES, **query)
@@ -151,12 +153,23 @@ def _download(server: CvatServer, chunk: _Chunk, folder: Path) -> list[_Stored]:
         try:
             with zipfile.ZipFile(file) as archive:
                 members = {_offset(member): member for member in archive.infolist()}
-                places = [place for place in chunk.frames if place in members]
-                return [(chunk.frames[place], *_store(archive, members[place], folder, scratch)) for place in places]
+                written = {
+                    place: _write(archive, members[place], Path(incoming, str(place)))
+                    for place in chunk.frames
+                    if place in members
+                }
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
             raise CvatError(
                 f"{chunk.doing}: chunk {chunk.number} is not the archive of images that it should be"
             ) from error
+        # First the content, then its name, and only then somebody notes that it is here.
+        make_durable(Path(incoming, str(place)) for place in written)
+        stored = [(chunk.frames[place], sha256, folder / name) for place, (sha256, name) in written.items()]
+        for place, (_, sha256, path) in zip(written, stored, strict=True):
+            if not _holds(path, sha256):
+                Path(incoming, str(place)).replace(path)
+        make_durable([folder])
+    return stored
 
 
 def _offset(member: zipfile.ZipInfo) -> int:
@@ -165,19 +178,13 @@ def _offset(member: zipfile.ZipInfo) -> int:
     return int(stem) if re.fullmatch(r"\d{1,9}", stem) else -1
 
 
-def _store(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, scratch: Path) -> tuple[str, Path]:
-    """Write a member under the hash of its content: no name from the server becomes a path."""
+def _write(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> tuple[str, str]:
+    """Write a member; its hash, and the name after its content: no name from the server becomes a path."""
     suffix = PurePosixPath(member.filename).suffix.lower()
     suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""
-    handle, temporary = tempfile.mkstemp(dir=scratch, prefix=".incoming-")
-    try:
-        with os.fdopen(handle, "wb") as target, archive.open(member) as source:
-            sha256 = _copy(source, target)
-        path = folder / f"{sha256}{suffix}"
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return sha256, path
+    with path.open("wb") as target, archive.open(member) as source:
+        sha256 = _copy(source, target)
+    return sha256, f"{sha256}{suffix}"
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> str:
@@ -188,6 +195,4 @@ def _copy(source: IO[bytes], target: IO[bytes]) -> str:
             raise CvatError(f"an image of more than {MOST_IMAGE_BYTES} bytes is not taken from CVAT")
         digest.update(part)
         target.write(part)
-    target.flush()
-    os.fsync(target.fileno())
     return digest.hexdigest()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labelloop.adapters.cvat import label_specs
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import Job, jobs_of_task, put_job_annotations, rectangle
 from labelloop.core.annotation import RawShape
@@ -41,6 +42,11 @@ class FilledJob:
         """Whether the shapes were written, now or by a run that broke off before it could say so."""
         return self.written or any(shape.get("source") in AUTOMATIC for shape in self.there)
 
+    @property
+    def drawn(self) -> int:
+        """How many shapes were written now."""
+        return len(self.meant) if self.written else 0
+
     def shape_ids(self) -> list[int | None]:
         """CVAT's id of each shape that was meant; None where it is not there, or not as it was sent."""
         left = list(self.there)
@@ -56,8 +62,8 @@ def can_carry(shape: Mapping[str, Any], label_ids: Mapping[str, int]) -> bool:
     return shape["label"] in label_ids and not shape.get("elements")
 
 
-def prefill(server: CvatServer, task_id: int, shapes: Shapes, label_ids: Mapping[str, int]) -> int:
-    """Draw shapes in the jobs of a task that nobody has begun and that are empty; returns how many were drawn.
+def prefill(server: CvatServer, task_id: int, shapes: Shapes, label_ids: Mapping[str, int]) -> list[FilledJob]:
+    """Draw shapes of other tasks in the jobs of a task that nobody has begun and that are empty, as `fill` does.
 
     Doing it again draws nothing twice, and never touches what people did.
 
@@ -70,8 +76,7 @@ def prefill(server: CvatServer, task_id: int, shapes: Shapes, label_ids: Mapping
     Raises:
         CvatError: If the server refuses, or keeps another number of shapes.
     """
-    jobs = fill(server, task_id, {name: [_redrawn(shape, label_ids) for shape in own] for name, own in shapes.items()})
-    return sum(len(job.meant) for job in jobs if job.written)
+    return fill(server, task_id, {name: [_redrawn(shape, label_ids) for shape in own] for name, own in shapes.items()})
 
 
 def fill(server: CvatServer, task_id: int, shapes: Shapes) -> list[FilledJob]:
@@ -125,7 +130,7 @@ def proposals(boxes: Iterable[Any], label_ids: Mapping[str, int], specs: Mapping
 
 def score_specs(server: CvatServer, project_id: int) -> dict[str, dict[str, Any]]:
     """The number or text attribute for a score, as CVAT describes it, of each label that has one."""
-    labels = server.list_all("/api/labels", f"reading the labels of project {project_id}", project_id=project_id)
+    labels = label_specs.listed(server, "project", project_id)
     return {
         str(label["name"]): spec
         for label in labels

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.adapters.cvat import labels
+from labelloop.adapters.cvat import label_specs, labels
 from labelloop.adapters.cvat.client import CvatServer
+from labelloop.adapters.files.home import way_back
 from labelloop.core.errors import CvatError, CvatUnreachableError
 from labelloop.core.label_spec import LabelSpec
 
@@ -128,8 +129,7 @@ def _refuse_of_others(server: CvatServer, project: Mapping[str, Any], owner: str
     if owner and other and other != owner:
         raise CvatError(
             f"Project '{project['name']}' ({server.url}/projects/{project['id']}) belongs to another labelloop project",
-            "Set annotation.project in labelloop.yaml to another name. If its home is gone and this one is to go on "
-            "with it, empty the project's issue tracker field in CVAT.",
+            f"Set annotation.project in labelloop.yaml to another name. {way_back(other)}",
         )
 
 
@@ -148,9 +148,7 @@ def _create(server: CvatServer, name: str, wanted: Sequence[LabelSpec], tracker:
 
 
 def _labels(server: CvatServer, project: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Labels of a project, oldest first."""
-    doing = f"reading the labels of project '{project['name']}'"
-    return sorted(server.list_all("/api/labels", doing, project_id=project["id"]), key=lambda label: label["id"])
+    return label_specs.listed(server, "project", project["id"], f"project '{project['name']}'")
 
 
 def _reference(server: CvatServer, project: Mapping[str, Any], there: Sequence[Mapping[str, Any]]) -> ProjectRef:

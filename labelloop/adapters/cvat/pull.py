@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from labelloop.adapters.cvat import label_specs
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.creation import read_task
 from labelloop.adapters.cvat.jobs import Job, find_jobs, jobs_of_task
@@ -176,7 +177,7 @@ def _progress(server: CvatServer, task_id: int, task: dict[str, Any] | None, job
 
 def read_names(server: CvatServer, task_id: int) -> Names:
     """Names of the labels of a task and of their attributes, those of sublabels among them, by number."""
-    labels = server.list_all("/api/labels", f"reading the labels of task {task_id}", task_id=task_id)
+    labels = label_specs.listed(server, "task", task_id)
     every = [*labels, *(sub for label in labels for sub in label.get("sublabels") or [])]
     return Names(
         {int(label["id"]): str(label["name"]) for label in every},

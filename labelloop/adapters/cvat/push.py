@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from labelloop.adapters.cvat import label_specs
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.creation import (
     OnProgress,
@@ -46,7 +47,7 @@ def push_task(
         LabelError: If the upload names are not unique, or there is no image.
         MissingStateError: If an image is not on disk any more.
         CvatUnreachableError: If the server stops answering; pushing again goes on from there.
-        CvatError: If the server cannot make the task, or the task there is holds other images.
+        CvatError: If the server cannot make the task, or the task there is holds other images or has other labels.
     """
     _refuse_ambiguous(spec)
     task_id = find_whole(server, project, spec.key)
@@ -54,7 +55,7 @@ def push_task(
         split_images(spec.images, 1, 1)  # nothing is created before every image is known to be on disk
         task_id = _create(server, project, spec)
         _fill(server, task_id, spec, on_progress)
-    return _verified(server, task_id, spec)
+    return _verified(server, project, task_id, spec)
 
 
 def retire_task(server: CvatServer, task_id: int, name: str) -> None:
@@ -157,7 +158,7 @@ def _fill(server: CvatServer, task_id: int, spec: TaskSpec, on_progress: OnProgr
         )
 
 
-def _verified(server: CvatServer, task_id: int, spec: TaskSpec) -> TaskRef:
+def _verified(server: CvatServer, project: ProjectRef, task_id: int, spec: TaskSpec) -> TaskRef:
     """Read the task back and hold it against the spec."""
     task = read_task(server, task_id)
     if not task.get("size"):
@@ -171,6 +172,7 @@ def _verified(server: CvatServer, task_id: int, spec: TaskSpec) -> TaskRef:
     covered = {frame for job in jobs for frame in range(job.start_frame, job.stop_frame + 1)}
     if not covered.issuperset(frame_of.values()):
         raise CvatError(f"the jobs of task {task_id} leave out {len(set(frame_of.values()) - covered)} of its frames")
+    _refuse_other_labels(server, project, task_id, spec)
     return TaskRef(
         task_id=task_id,
         key=spec.key,
@@ -193,6 +195,21 @@ def _refuse_difference(task_id: int, spec: TaskSpec, frame_of: dict[str, int]) -
         f"task {task_id} '{spec.name}' does not hold the {len(names)} images of its key: {', '.join(parts)}",
         "Delete the task in CVAT and push again.",
     )
+
+
+def _refuse_other_labels(server: CvatServer, project: ProjectRef, task_id: int, spec: TaskSpec) -> None:
+    """Boxes go up by the ids of labels: under another id they would be refused, or be of another class."""
+    there = {str(label["name"]): int(label["id"]) for label in label_specs.listed(server, "task", task_id)}
+    other = {
+        name: (ours, there.get(name, "none")) for name, ours in project.label_ids.items() if there.get(name) != ours
+    }
+    if other:
+        told = [f"'{name}' had id {ours} in project '{project.name}' and has {now} in the task"
+                for name, (ours, now) in other.items()]  # fmt: skip
+        raise CvatError(
+            f"task {task_id} '{spec.name}' has other labels than it was made with: {'; '.join(told)}",
+            "Somebody changes the labels in CVAT at this moment; push again when they are done.",
+        )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from labelloop.adapters.cvat import label_specs
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.jobs import Job, delete_frames, jobs_of_task
 from labelloop.adapters.cvat.pull import KINDS, Names, content, read_names
@@ -58,7 +59,8 @@ def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> Task
             what is read back differs. Where a track would be cut at the end of its job nothing is written either.
     """
     numbers = _numbers_of(server, task_id, wanted)
-    for job_id, body in _bodies(task_id, wanted, jobs_of_task(server, task_id), numbers).items():
+    assigned = _assigned(task_id, wanted, jobs_of_task(server, task_id), numbers.frames)
+    for job_id, body in _bodies(task_id, assigned, numbers).items():
         doing = f"writing the annotations of job {job_id}"
         server.write("PUT", f"/api/jobs/{job_id}/annotations/", doing, {"version": 0, **body})
     delete_frames(server, task_id, [numbers.frames[frame.frame] for frame in wanted.frames if frame.deleted])
@@ -69,9 +71,11 @@ def to_be_held(server: CvatServer, task_id: int, wanted: TaskContent) -> Holding
     """What `write_content` would let each job of a task hold.
 
     Raises:
-        CvatError: If it would refuse, whatever the labels are.
+        CvatError: If a frame, label or attribute has no counterpart, or a track goes on after the end of its job.
     """
-    assigned = _assigned(task_id, wanted, jobs_of_task(server, task_id), _frames_of(server, task_id, wanted))
+    numbers = _numbers_of(server, task_id, wanted)
+    assigned = _assigned(task_id, wanted, jobs_of_task(server, task_id), numbers.frames)
+    _bodies(task_id, assigned, numbers)
     return Holding(assigned, deleted_in(wanted))
 
 
@@ -79,9 +83,9 @@ def refuse_unwritable(server: CvatServer, task_id: int, wanted: TaskContent) -> 
     """Refuse what `write_content` could not write; nothing is written.
 
     Raises:
-        CvatError: If a frame, label or attribute has no counterpart, or a track goes on after the end of its job.
+        CvatError: As `to_be_held`.
     """
-    _bodies(task_id, wanted, jobs_of_task(server, task_id), _numbers_of(server, task_id, wanted))
+    to_be_held(server, task_id, wanted)
 
 
 def named_as_there(
@@ -145,10 +149,9 @@ def _verified(server: CvatServer, task_id: int, wanted: TaskContent) -> TaskCont
 
 
 def _bodies(
-    task_id: int, wanted: TaskContent, jobs: Sequence[Job], numbers: _Numbers
+    task_id: int, assigned: Mapping[int, Mapping[str, Sequence[RawShape]]], numbers: _Numbers
 ) -> dict[int, dict[str, list[dict[str, Any]]]]:
     """For each job all that is on its frames, in the order in which it was drawn."""
-    assigned = _assigned(task_id, wanted, jobs, numbers.frames)
     bodies = {
         job: {kind: [_numbered(item, numbers.labels, numbers) for item in items] for kind, items in drawn.items()}
         for job, drawn in assigned.items()
@@ -156,7 +159,7 @@ def _bodies(
     if numbers.missing:
         raise CvatError(
             f"task {task_id} has no {', '.join(sorted(numbers.missing))}",
-            "Add it in CVAT, under the same name; nothing was written.",
+            "Add it in CVAT, under the same name; the task is as it was.",
         )
     return bodies
 
@@ -192,7 +195,7 @@ def _fitting(task_id: int, track: RawShape, having: Sequence[Job], last: Job) ->
     raise CvatError(
         f"a track on frame {track['frame']} of task {task_id} goes on after frame {having[-1].stop_frame}, where its "
         "job ends",
-        "Make the task with the segment size of the one it was drawn in; nothing was written.",
+        "Make the task with the segment size of the one it was drawn in; this one is as it was.",
     )
 
 
@@ -227,9 +230,7 @@ def _frames_of(server: CvatServer, task_id: int, wanted: TaskContent) -> dict[in
 
 
 def _labels_of(server: CvatServer, task_id: int) -> dict[str, _Label]:
-    labels = server.list_all("/api/labels", f"reading the labels of task {task_id}", task_id=task_id)
-    # A sublabel is listed with its skeleton, and some servers list it beside it as well.
-    return {str(label["name"]): _label(label) for label in labels if not label.get("has_parent")}
+    return {str(label["name"]): _label(label) for label in label_specs.listed(server, "task", task_id)}
 
 
 def _label(raw: Mapping[str, Any]) -> _Label:

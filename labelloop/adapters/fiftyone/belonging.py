@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from labelloop.adapters.files.home import Home
+from labelloop.adapters.files.home import Home, way_back
 from labelloop.adapters.files.ledger import Ledger
 from labelloop.core.errors import DatabaseError
 from labelloop.core.vocabulary import SHAPE_FIELDS, Field
@@ -21,9 +21,8 @@ def refuse_of_others(dataset: Any, home: Home) -> None:
     strange = owner is None and len(dataset) > 0 and not dataset.has_field(Field.SAMPLE_ID)
     if strange or owner not in (None, home.dataset_uuid()):
         whose = "was not made by labelloop" if strange else "belongs to another labelloop project"
-        raise DatabaseError(
-            f"The FiftyOne data set '{dataset.name}' {whose}", "Set `name` in labelloop.yaml to another name."
-        )
+        remedy = "Set `name` in labelloop.yaml to another name." + (f" {way_back(owner)}" if owner else "")
+        raise DatabaseError(f"The FiftyOne data set '{dataset.name}' {whose}", remedy)
 
 
 def follow(dataset: Any, home: Home) -> None:

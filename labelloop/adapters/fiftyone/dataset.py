@@ -1,13 +1,14 @@
 """The loop's FiftyOne data set: written in bulk, keyed by labelloop's own sample ids."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from labelloop.adapters.fiftyone.belonging import follow, refuse_of_others
-from labelloop.adapters.fiftyone.documents import write_fields
+from labelloop.adapters.fiftyone.documents import Values, insert_samples, write_fields
 from labelloop.adapters.fiftyone.environment import prepare
 from labelloop.adapters.fiftyone.labels import detections_by_sample
 from labelloop.adapters.files.home import Home
@@ -28,7 +29,6 @@ from labelloop.core.vocabulary import (
     source_tag,
 )
 
-ADD_BLOCK = 500
 BATCH_VIEW = f"Images of {{}}; {Field.CVAT_URL} and {Field.DAGSTER_URL} lead to their task and to what chose them"
 
 
@@ -37,6 +37,7 @@ class LoopDataset:
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
+        self._gathered: tuple[dict[str, dict[str, Any]], dict[str, Any]] | None = None
 
     @classmethod
     def open(cls, home: Home, database_uri: str, name: str) -> "LoopDataset":
@@ -92,20 +93,21 @@ class LoopDataset:
         moved = {name: paths[name] for name in known.keys() & paths.keys() if known[name] != paths[name]}
         if moved:
             self.set_values("filepath", moved)
+        ids = (samples[name].tolist() for name in ("sample_id", "width", "height"))
         new = [
-            fo.Sample(
-                filepath=paths[row.sample_id],
-                metadata=fo.ImageMetadata(width=int(row.width), height=int(row.height)),
-                **{Field.SAMPLE_ID: row.sample_id, Field.STATUS: AnnotationStatus.UNLABELED},
-            )
-            for row in samples.itertuples()
-            if row.sample_id not in known
+            {
+                "filepath": paths[name],
+                "width": int(width),
+                "height": int(height),
+                str(Field.SAMPLE_ID): name,
+                str(Field.STATUS): AnnotationStatus.UNLABELED.value,
+            }
+            for name, width, height in zip(*ids, strict=True)
+            if name not in known
         ]
         if new and not self.dataset.has_sample_field(Field.STATUS):
             self.dataset.add_sample_field(Field.STATUS, fo.StringField)
-        for start in range(0, len(new), ADD_BLOCK):
-            block = new[start : start + ADD_BLOCK]
-            self.dataset.add_samples(block, progress=False, expand_schema=False, validate=False)
+        insert_samples(self.dataset, new, _sample)
         return len(new)
 
     def set_values(self, field: str, values: Mapping[str, Any]) -> None:
@@ -118,11 +120,32 @@ class LoopDataset:
         self.keep_only(field, values)
         self.set_values(field, values)
 
+    def write(self, values: Values, kinds: Mapping[str, Any] | None = None) -> None:
+        """Set many fields of many samples, as `write_fields` does; within `one_write`, at its end."""
+        if self._gathered is None:
+            write_fields(self.dataset, values, kinds)
+            return
+        for sample_id, own in values.items():
+            self._gathered[0].setdefault(sample_id, {}).update(own)
+        self._gathered[1].update(kinds or {})
+
+    @contextmanager
+    def one_write(self) -> Iterator[None]:
+        """Gather what is written by `write`, and write it when the block ends well; not within another."""
+        if self._gathered is not None:
+            raise RuntimeError("one_write within one_write: the outer one writes all of it")
+        self._gathered = ({}, {})
+        try:
+            yield
+            gathered = self._gathered
+        finally:
+            self._gathered = None
+        self.write(*gathered)
+
     def set_boxes(self, field: str, boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> None:
         """Replace a detections field of these samples; looked at and empty is stored as an empty list."""
-        self._require_boxes(field)
         made = detections_by_sample(boxes, samples, sample_ids)
-        write_fields(self.dataset, {sample_id: {str(field): each} for sample_id, each in made.items()})
+        self._write_boxes(str(field), {sample_id: {str(field): each} for sample_id, each in made.items()})
 
     def replace_tag(self, tag: str, sample_ids: Iterable[str]) -> None:
         """Let exactly these samples carry a tag."""
@@ -228,10 +251,9 @@ class LoopDataset:
     ) -> None:  # fmt: skip
         """What people drew on a batch, also where they drew nothing; with `only` on some of the images, tagged all."""
         field, done = str(Field.HUMAN_LABELS), {str(Field.STATUS): AnnotationStatus.ANNOTATED.value}
-        self._require_boxes(field)
         written = [sample_id for sample_id in reviewed if only is None or sample_id in only]
         made = detections_by_sample(boxes, samples, written)
-        write_fields(self.dataset, {sample_id: {field: each, **done} for sample_id, each in made.items()})
+        self._write_boxes(field, {sample_id: {field: each, **done} for sample_id, each in made.items()})
         self.replace_tag(annotated_tag(batch), reviewed)
         self.view_of(written).untag_samples(Tag.TO_ANNOTATE)
 
@@ -242,7 +264,7 @@ class LoopDataset:
         drawn = (Field.HUMAN_LABELS, Field.HUMAN_TAGS, *SHAPE_FIELDS, Field.CVAT_URL, Field.DAGSTER_URL, *Provenance)
         nothing = {str(field): None for field in drawn if self.dataset.has_field(str(field))}
         state = {str(Field.STATUS): AnnotationStatus.UNLABELED.value}
-        write_fields(self.dataset, dict.fromkeys(sample_ids, nothing | state))
+        self.write(dict.fromkeys(sample_ids, nothing | state))
 
     def keep_only(self, field: str, kept: Iterable[str]) -> None:
         """Take the value of a field from all samples but these."""
@@ -250,8 +272,14 @@ class LoopDataset:
             stale = self.dataset.exists(field).match({Field.SAMPLE_ID: {"$nin": sorted(kept)}})
             stale.set_values(field, [None] * len(stale))
 
-    def _require_boxes(self, field: str) -> None:
+    def _write_boxes(self, field: str, values: Values) -> None:
         import fiftyone as fo
 
-        if not self.dataset.has_sample_field(field):
-            self.dataset.add_sample_field(field, fo.EmbeddedDocumentField, embedded_doc_type=fo.Detections)
+        self.write(values, {field: fo.Detections})
+
+
+def _sample(row: Mapping[str, Any]) -> Any:
+    import fiftyone as fo
+
+    fields = {name: value for name, value in row.items() if name not in ("width", "height")}
+    return fo.Sample(metadata=fo.ImageMetadata(width=row["width"], height=row["height"]), **fields)

@@ -78,6 +78,39 @@ def boxes_as_shown(boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Seque
     return [label for each, items in drawn.items() for label in _labels(each, Field.HUMAN_LABELS, items, ())]
 
 
+def show_just(loop: LoopDataset, boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> set[str]:
+    """Those of some samples that show these boxes and no other label, as the database has them: untouched for sure.
+
+    Documents, not objects: FiftyOne takes most of a millisecond for each object. What says anything more than boxes and
+    evaluations do is not among them.
+
+    Args:
+        loop: The data set.
+        boxes: As `show_labels` was given them.
+        samples: sample_id, width, height.
+        sample_ids: Samples about which nothing but boxes is known.
+    """
+    made = detections_by_sample(boxes, samples, sample_ids)
+    drawn, rest = str(Field.HUMAN_LABELS), [field for field in COMPARED if field != Field.HUMAN_LABELS]
+    matches = (f"{key}{part}" for key in loop.dataset.list_evaluations() for part in ("", "_id", "_iou"))
+    aside = {"_id", *matches}
+    found = loop.dataset._sample_collection.find(  # noqa: SLF001 — FiftyOne itself gives objects alone
+        {str(Field.SAMPLE_ID): {"$in": sorted(sample_ids)}}, [str(Field.SAMPLE_ID), *map(str, COMPARED)]
+    )
+    return {
+        each[str(Field.SAMPLE_ID)]
+        for each in found
+        if each.get(drawn)
+        and _said(each[drawn], aside) == _said(made[each[str(Field.SAMPLE_ID)]], aside)
+        and not any((each.get(str(field)) or {}).get(HOLDS[field]) for field in rest)
+    }
+
+
+def _said(holder: Mapping[str, Any], aside: Collection[str]) -> list[dict[str, Any]]:
+    drawn = holder.get("detections") or ()  # the last one that is taken away takes the list with it
+    return [{name: v for name, v in each.items() if name not in aside and v is not None} for each in drawn]
+
+
 def tags_as_shown(tags: pd.DataFrame) -> list[ShapeLabel]:
     """Classes of whole images, with the numbers of their tags, which the App does not show."""
     return [

@@ -51,13 +51,17 @@ def _attributes(boxes: pd.DataFrame) -> list[dict[str, Any]]:
     known: dict[str, list[Any]] = {name: _plain(boxes[name]) for name in PROVENANCE if name in boxes}
     if "score" in boxes:
         known["confidence"] = [None if pd.isna(score) else float(score) for score in boxes["score"].tolist()]
-    rows = zip(*known.values(), strict=True) if known else iter([()] * len(boxes))
-    return [{name: each for name, each in zip(known, row, strict=True) if each is not None} for row in rows]
+    if not known:
+        return [{}] * len(boxes)
+    lacking = any(None in cells for cells in known.values())
+    rows = (dict(zip(known, row, strict=True)) for row in zip(*known.values(), strict=True))
+    return [{name: each for name, each in row.items() if each is not None} for row in rows] if lacking else list(rows)
 
 
 def _plain(values: pd.Series) -> list[Any]:
     """Numbers and text as the database takes them; None for what is missing."""
-    cells = values.astype(object).where(values.notna(), None).tolist()
+    missing = values.isna()
+    cells = (values.astype(object).where(~missing, None) if missing.any() else values).tolist()
     if pd.api.types.is_numeric_dtype(values):
         return [None if cell is None else int(cell) for cell in cells]
     return [cell if cell is None or isinstance(cell, (str, int)) else str(cell) for cell in cells]

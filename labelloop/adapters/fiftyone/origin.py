@@ -7,7 +7,6 @@ import pymongo
 from pymongo.errors import ConnectionFailure
 
 from labelloop.adapters.fiftyone.dataset import LoopDataset
-from labelloop.adapters.fiftyone.documents import write_fields
 from labelloop.adapters.fiftyone.environment import database_name
 from labelloop.adapters.files.home import Home
 from labelloop.core.errors import ConfigError, DatabaseBusyError
@@ -23,7 +22,7 @@ def show_origin(loop: LoopDataset, origin: pd.DataFrame) -> None:
         return
     shown = origin[[*map(str, Provenance), str(Field.CVAT_URL)]]
     plain = shown.astype(object).where(shown.notna(), None).to_dict("records")
-    write_fields(loop.dataset, dict(zip(origin["sample_id"], plain, strict=True)))
+    loop.write(dict(zip(origin["sample_id"].tolist(), plain, strict=True)))
 
 
 def show_removed(loop: LoopDataset, removed: list[str], reviewed: list[str]) -> None:

@@ -27,13 +27,9 @@ def show_shapes(loop: LoopDataset, labels: Sequence[ShapeLabel], sample_ids: Seq
             made[str(label.shown_in)][label.sample_id].append(_label(label))
     for field, (kind, holds) in _holders().items():
         found = made[field]
-        if found and not loop.dataset.has_field(field):
-            import fiftyone as fo
-
-            loop.dataset.add_sample_field(field, fo.EmbeddedDocumentField, embedded_doc_type=kind)
-        if sample_ids and loop.dataset.has_field(field):
-            values = {each: kind(**{holds: found[each]}) if each in found else None for each in sample_ids}
-            loop.set_values(field, values)
+        if found or loop.dataset.has_field(field):
+            stored = {each: kind(**{holds: labels}).to_mongo() for each, labels in found.items()}
+            loop.write({each: {field: stored.get(each)} for each in sample_ids}, {field: kind})
 
 
 def read_shapes(loop: LoopDataset, sample_ids: Iterable[str], attributes: Iterable[str] = ()) -> list[ShapeLabel]:

@@ -5,7 +5,7 @@ import glob
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -35,12 +35,31 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        _sync(path.parent)
         _sweep(path)
     except OSError as error:
         raise _explain(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_durable(paths: Iterable[Path]) -> None:
+    """Bring files that were written without fsync to the disk, or the names in folders.
+
+    One after the other when all are written: the first brings most of what the others wait for. A disk tells of a
+    failure once only, so what it told it of must not be taken for whole later: give files their names after this.
+
+    Raises:
+        LabelloopError: If the disk is full or fails.
+    """
+    for path in paths:
+        try:
+            _sync(path)
+        except OSError as error:
+            raise LabelloopError(
+                f"{path} could not be brought to the disk and may be damaged: {error}",
+                "Free some space and look at the disk, then run the same step again, which writes it anew.",
+            ) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -102,9 +121,9 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable: the folder's own entry has to reach the disk as well."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Bring a file to the disk, or the names in a folder: a rename is durable when the folder's own entry is."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -12,6 +12,15 @@ from labelloop.core.errors import ConfigError
 STATE_FOLDER = ".labelloop"
 
 
+def way_back(identity: str) -> str:
+    """What to do where a data set elsewhere is this project's own, made before its state was lost."""
+    return (
+        f"If it is this project and its state was lost: run `labelloop down`, move {STATE_FOLDER} away, write "
+        f'{{"uuid": "{identity}"}} into {STATE_FOLDER}/dataset.json, then run `labelloop init` and prepare_pool: what '
+        "was made under that identity is found again."
+    )
+
+
 @dataclass(frozen=True)
 class Home:
     """The folders of a project.

@@ -8,24 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from labelloop.adapters.files import record_names
 from labelloop.adapters.files.atomic import read_json, write_json
 from labelloop.adapters.files.embedding_store import EmbeddingStore
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.missing import FIRST, PREPARE
-from labelloop.adapters.files.stored_labels import LabelFiles, StoredLabels
+from labelloop.adapters.files.stored_labels import LabelFiles, StoredLabels, record_of
 from labelloop.adapters.files.tables import read_frame, write_frame
 from labelloop.core import vocabulary
-from labelloop.core.annotation import TaskContent, content_hash
-from labelloop.core.drawn import unknown_labels
+from labelloop.core.annotation import TaskContent
 from labelloop.core.label_version import LabelVersion
 from labelloop.core.looked import versions_of_tasks
 from labelloop.core.registry import SAMPLE_COLUMNS
 from labelloop.core.schema import Schema
 from labelloop.core.source_labels import boxes_alone, label_table, training_boxes
-from labelloop.core.vocabulary import iteration_number
 
 RAW = ("pulled", "backups", "rewriting", "drawings")  # kinds of record that hold what people drew
-HOLDOUT, SOURCE = vocabulary.HOLDOUT, vocabulary.SOURCE
+HOLDOUT, SOURCE, iteration_number = vocabulary.HOLDOUT, vocabulary.SOURCE, vocabulary.iteration_number
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,9 @@ class Ledger:
 
     def is_being_rewritten(self, batch: str) -> bool:
         """Whether labels from here are on their way into the tasks of a batch, or were when it broke off."""
-        return any((self.root / "rewriting" / batch).glob("*.json"))
+        notes = {path.stem for path in (self.root / "rewriting" / batch).glob("*.json")}
+        tasks = ((notes and self.read_or_none("tasks", batch)) or {"tasks": []})["tasks"]
+        return not notes.isdisjoint({record_names.FROM_APP, *(record_names.of_task(task["task_id"]) for task in tasks)})
 
     def sent(self) -> dict[str, Any]:
         """The records of all batches that were sent to people, by name."""
@@ -186,8 +187,7 @@ class Ledger:
     def selected(self, before: str = "") -> set[str]:
         """Ids of all samples that are in some batch of the loop, or in one before an iteration."""
         names = [it for it in self.iterations() if not before or iteration_number(it) < iteration_number(before)]
-        rows = (self.manifest(name)["sample_id"] for name in names)
-        return {sample_id for ids in rows for sample_id in ids}
+        return {sample_id for name in names for sample_id in self.manifest(name)["sample_id"]}
 
     def label_version(self, batch: str) -> LabelVersion:
         """Current labels of a batch: the stored raw shapes, projected with the classes of that time, named as today.
@@ -249,21 +249,22 @@ class Ledger:
             LabelError: If the content does not add up; the version of before stays.
         """
         schema = self.schema()
-        drawn = [content.revision for content in contents]
-        looked_for = versions_of_tasks(self.read_or_none("tasks", batch), schema.version)
-        # A class of another name is the same class, so their number is enough.
-        said = [each for each in (list(image_classes), unknown_labels(contents, schema, image_classes)) if each]
-        revision = content_hash([drawn, len(schema.classes), *said])
-        record = {"revision": revision, "drawn": content_hash(drawn)}
-        if self.read_or_none("labels", batch) == record and self.label_file(batch, revision).is_file():
+        record = record_of(contents, schema, image_classes)
+        if self._is_current(batch, record):
             return False
-        stored = StoredLabels(
-            tuple(contents), dict(sample_of), schema, looked_for, tuple(image_classes), provenance or {}
-        )
-        stored.version(schema)  # refuses before anything is written
-        self.label_files.write(self.label_file(batch, revision), stored)
+        looked = versions_of_tasks(self.read_or_none("tasks", batch), schema.version)
+        made = StoredLabels(tuple(contents), dict(sample_of), schema, looked, tuple(image_classes), provenance or {})
+        made.version(schema)  # refuses before anything is written
+        self.label_files.write(self.label_file(batch, record["revision"]), made)
         self.write("labels", batch, record)
         return True
+
+    def has_these(self, batch: str, contents: Sequence[TaskContent], image_classes: Sequence[str] = ()) -> bool:
+        """Whether this content of its tasks is the current label version of a batch already."""
+        return self._is_current(batch, record_of(contents, self.schema(), image_classes))
+
+    def _is_current(self, batch: str, record: Mapping[str, str]) -> bool:
+        return self.read_or_none("labels", batch) == record and self.label_file(batch, record["revision"]).is_file()
 
     def relabels(self) -> list[str]:
         """Batches of labelled images that people go through again, in order."""

@@ -1,12 +1,13 @@
 """A label version file, read once: a stage asks for the labels it has just written again and again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labelloop.adapters.files.atomic import read_json, write_json
 from labelloop.core.annotation import TaskContent, content_hash
+from labelloop.core.drawn import unknown_labels
 from labelloop.core.label_version import LabelVersion, project
 from labelloop.core.schema import Schema
 
@@ -69,6 +70,14 @@ class StoredLabels:
             image_classes=tuple(stored.get("image_classes", ())),
             provenance={int(shape): source for shape, source in stored.get("provenance", {}).items()},
         )
+
+
+def record_of(contents: Sequence[TaskContent], schema: Schema, image_classes: Sequence[str]) -> dict[str, str]:
+    """What is noted of a label version: its revision, and that of what people drew, whatever the classes were."""
+    drawn = [content.revision for content in contents]
+    # A class of another name is the same class, so their number is enough.
+    said = [each for each in (list(image_classes), unknown_labels(contents, schema, image_classes)) if each]
+    return {"revision": content_hash([drawn, len(schema.classes), *said]), "drawn": content_hash(drawn)}
 
 
 class LabelFiles:

@@ -7,7 +7,7 @@ from labelloop.adapters import sandbox_server
 from labelloop.adapters.cvat.access import CvatAccess, access_from_environment, access_from_file
 from labelloop.adapters.cvat.client import CvatServer, connect
 from labelloop.adapters.cvat.projects import find_project, look_for_project
-from labelloop.adapters.cvat.pull import finished_tasks, tasks_of_project
+from labelloop.adapters.cvat.pull import TaskSummary, tasks_of_people, tasks_of_project
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.ledger import Ledger
 from labelloop.cli.doctor.surroundings import Surroundings
@@ -62,11 +62,15 @@ def _loop_project(server: CvatServer, settings: Settings, home: Home) -> Iterato
     if project is None:
         yield ok("CVAT project", f"'{settings.project_name}' is not there yet; the first push makes it")
         return
-    tasks = tasks_of_project(server, project.id)
-    by_kind = Counter((task.subset or "no subset", task.status) for task in tasks)
-    told = ", ".join(f"{subset} {status} {count}" for (subset, status), count in sorted(by_kind.items()))
-    yield ok("CVAT project", f"{project.url}: {len(tasks)} tasks" + (f" ({told})" if told else ""))
+    yield ok("CVAT project", f"{project.url}: {_told(tasks_of_project(server, project.id))}")
     yield judge_labels(list(project.label_ids), _classes(settings, home), project.name)
+
+
+def _told(tasks: Sequence[TaskSummary]) -> str:
+    """How many tasks there are, by subset and status."""
+    by_kind = Counter((task.subset or "no subset", task.status) for task in tasks)
+    kinds = ", ".join(f"{subset} {status} {count}" for (subset, status), count in sorted(by_kind.items()))
+    return f"{len(tasks)} tasks" + (f" ({kinds})" if kinds else "")
 
 
 def _classes(settings: Settings, home: Home) -> Sequence[str]:
@@ -78,5 +82,7 @@ def _pull_project(server: CvatServer, settings: Settings) -> Iterator[Finding]:
     name = settings.annotation.pull_project
     if name:
         project = find_project(server, name)
-        finished = len(finished_tasks(server, project.id))
-        yield ok("CVAT pull project", f"{project.url}: {finished} finished tasks that labelloop did not make")
+        tasks = tasks_of_people(server, project.id)
+        finished = sum(task.completed for task in tasks)
+        told = f"{_told(tasks)} that labelloop did not make, {finished} of them finished"
+        yield ok("CVAT pull project", f"{project.url}: {told}")

@@ -3,15 +3,18 @@ import io
 import multiprocessing
 import os
 import signal
+import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from labelloop.adapters.cvat import frames as frames_module
-from labelloop.adapters.cvat.frames import download_frames
+from labelloop.adapters.cvat.frames import CHUNKS_AT_ONCE, download_frames
 from labelloop.adapters.cvat.push import push_task
-from labelloop.core.errors import CvatError
+from labelloop.core.errors import CvatError, LabelloopError
 from labelloop_tests.elsewhere import wait_until
 
 
@@ -34,6 +37,17 @@ def test_brings_only_what_is_wanted(server, project, make_spec, tmp_path: Path):
     assert download_frames(server, task.task_id, tmp_path / "down", []) == []
     with pytest.raises(CvatError, match="frames 0 to 3"):
         download_frames(server, task.task_id, tmp_path / "down", [4])
+
+
+def test_an_image_that_is_here_whole_is_left_alone_and_a_damaged_one_replaced(tmp_path: Path):
+    server = Zipped([zipped(**{"000000.png": b"zero", "000001.png": b"one"})], size=2)
+    before = {frame.path: frame.path.stat().st_ino for frame in download_frames(server, 9, tmp_path)}
+    [damaged, whole] = before
+    damaged.write_bytes(b"zer")
+    assert [frame.path for frame in download_frames(server, 9, tmp_path)] == [damaged, whole]
+    assert damaged.read_bytes() == b"zero"
+    assert whole.stat().st_ino == before[whole]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 class Zipped:
@@ -101,10 +115,59 @@ def test_an_endless_download_is_stopped(server, project, make_spec, tmp_path: Pa
         download_frames(server, task.task_id, tmp_path / "down")
 
 
+class Counting(Zipped):
+    """A server that answers when as many ask as may ask at once, and counts those who ask."""
+
+    def __init__(self) -> None:
+        super().__init__([zipped(**{"000000.png": b"a", "000001.png": b"b"})] * CHUNKS_AT_ONCE, 2 * CHUNKS_AT_ONCE)
+        self.all_there = threading.Barrier(CHUNKS_AT_ONCE, timeout=60)
+        self.lock, self.asking, self.most = threading.Lock(), 0, 0
+
+    def download(self, path: str, doing: str, into, limit: int, **query) -> None:
+        with self.lock:
+            self.asking += 1
+            self.most = max(self.most, self.asking)
+        self.all_there.wait()
+        time.sleep(0.05)  # for one who should not be there
+        super().download(path, doing, into, limit, **query)
+        with self.lock:
+            self.asking -= 1
+
+
+def test_several_chunks_are_asked_for_at_once_and_never_more_than_the_server_makes(tmp_path: Path):
+    server = Counting()
+    with ThreadPoolExecutor(2) as tasks:
+        brought = list(tasks.map(lambda task: download_frames(server, task, tmp_path / str(task)), [8, 9]))
+    assert [len(frames) for frames in brought] == [2 * CHUNKS_AT_ONCE] * 2
+    assert 1 < server.most == CHUNKS_AT_ONCE
+
+
 CHUNKS = [
     zipped(**{"000000.png": b"zero", "000001.png": b"one"}),
     zipped(**{"000000.png": b"two", "000001.png": b"three"}),
 ]
+
+
+@pytest.mark.parametrize("fails_at", ["content", "names"])
+def test_nothing_is_noted_before_it_is_on_the_disk_for_good(tmp_path: Path, monkeypatch, fails_at: str):
+    """A disk tells of a failure once: what has its name by then must be whole, as it is taken for it from then on."""
+    media, records = tmp_path / "media", tmp_path / "records"
+    synced: list[list[bytes]] = []
+
+    def power_fails(paths):
+        found = list(paths)
+        synced.append([path.read_bytes() for path in found if path.is_file()])
+        if (found == [media]) is (fails_at == "names"):
+            raise LabelloopError("the disk fails")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("labelloop.adapters.cvat.frames.make_durable", power_fails)
+        with pytest.raises(LabelloopError, match="disk fails"):
+            download_frames(Zipped(CHUNKS[:1], 2), 9, media, records=records)
+    assert synced[0] == [b"zero", b"one"]
+    assert sorted(path.read_bytes() for path in media.iterdir()) == ([] if fails_at == "content" else [b"one", b"zero"])
+    assert not list(records.glob("*"))
+    assert len(download_frames(Zipped(CHUNKS[:1], 2), 9, media, records=records)) == 2
 
 
 def test_a_download_that_was_killed_goes_on_with_what_is_missing(tmp_path: Path):

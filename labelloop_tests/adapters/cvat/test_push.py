@@ -7,9 +7,11 @@ from PIL import Image
 
 from labelloop.adapters.cvat.jobs import complete_job
 from labelloop.adapters.cvat.names import sample_ids_of
+from labelloop.adapters.cvat.projects import find_or_create_project, find_project
 from labelloop.adapters.cvat.pull import tasks_of_project
 from labelloop.adapters.cvat.push import KEY_FIELD, push_task, retire_task
 from labelloop.core.errors import CvatError, LabelError, MissingStateError
+from labelloop_tests.cvat_world import CLASSES
 
 
 def frame_bytes(server, task_id: int, frame: int) -> bytes:
@@ -94,6 +96,21 @@ def test_other_images_under_the_key_are_named(server, project, make_spec):
     with pytest.raises(CvatError, match=r"1 are missing \(c\..*1 are not ours \(b\."):
         push_task(server, project, make_spec(["a.png", "c.png"]))
     assert len(tasks_of_project(server, project.id)) == 1
+
+
+@pytest.mark.parametrize("new", ["hound", "dog"], ids=["renamed", "made anew"])
+def test_labels_that_are_others_than_the_batch_was_made_with_are_told_on_both_sides(server, project, make_spec, new):
+    dog = project.label_ids["dog"]
+    labels = [{"id": dog, "name": new}] if new != "dog" else [{"id": dog, "deleted": True}, {"name": "dog"}]
+    server.write("PATCH", f"/api/projects/{project.id}", "changing a label", {"labels": labels})
+    there = find_project(server, project.name).label_ids.get("dog", "none")
+    assert there != dog
+    told = rf"'dog' had id {dog} in project '{project.name}' and has {there} in the task\."
+    with pytest.raises(CvatError, match=told):
+        push_task(server, project, make_spec())
+    assert len(tasks_of_project(server, project.id)) == 1
+    now = find_or_create_project(server, project.name, CLASSES)
+    assert push_task(server, now, make_spec()).size == 3
 
 
 def test_two_whole_tasks_of_one_key_are_left_to_people(server, project, make_spec):

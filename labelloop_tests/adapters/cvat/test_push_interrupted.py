@@ -21,7 +21,7 @@ def whole(server, project, spec) -> bool:
     return [(task.key, task.size) for task in tasks] == [(spec.key, len(spec.images))]
 
 
-REQUESTS = 9  # of a push that goes well: look, create, upload in three steps, wait, read back in three
+REQUESTS = 10  # of a push that goes well: look, create, upload in three steps, wait, read back in four
 CUTS = {
     "answer lost, then dead": Cut(for_good=True),
     "answer lost": Cut(),

@@ -74,7 +74,8 @@ def test_shapes_bear_the_name_their_class_has_today(homes, filled):
 def test_a_data_set_of_another_project_is_neither_opened_nor_dropped(homes, filled, tmp_path):
     other = Home.of(tmp_path / "other" / "labelloop.yaml", environ={})
     for make in (LoopDataset.open, LoopDataset.anew):
-        with pytest.raises(DatabaseError, match=r"belongs to another labelloop project.*Set `name`"):
+        told = rf'belongs to another labelloop project.*Set `name`.*"uuid": "{homes[0].dataset_uuid()}"}} into'
+        with pytest.raises(DatabaseError, match=told):
             make(other, database()[1], filled.dataset.name)
     filled.dataset.reload()
     assert len(filled.dataset) == 2

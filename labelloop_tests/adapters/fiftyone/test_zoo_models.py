@@ -55,6 +55,7 @@ def test_a_name_the_zoo_does_not_know_is_answered_with_the_nearest(zoo: Path) ->
         zoo_embedder("moblenet-v2-torch", batch_size=2, device="cpu")
 
 
+@pytest.mark.slow
 def test_a_model_of_the_zoo_embeds_and_is_named_by_its_weights(zoo: Path) -> None:
     place_mobilenet(zoo)
     made = zoo_embedder(MOBILENET, batch_size=2, device="cpu")

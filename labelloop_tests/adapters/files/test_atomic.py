@@ -4,12 +4,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from labelloop.adapters.files.atomic import read_json, replacing, write_bytes, write_json
+from labelloop.adapters.files.atomic import make_durable, read_json, replacing, write_bytes, write_json
 from labelloop.adapters.files.tables import read_array, read_frame, write_array, write_frame
 from labelloop.core.errors import LabelloopError, MissingStateError
 from labelloop_tests import elsewhere
@@ -250,3 +251,27 @@ def test_an_array_cut_short_is_damaged(tmp_path):
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(LabelloopError, match="cannot be read"):
         read_array(path, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a descriptor does not tell its path")
+def test_files_and_folders_are_made_durable_in_order(tmp_path, monkeypatch):
+    files = [tmp_path / folder / name for folder in "ab" for name in ("one", "two")]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"x")
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(Path(f"/proc/self/fd/{number}").readlink()))
+    make_durable(iter([*files, tmp_path / "a"]))
+    assert synced == [*files, tmp_path / "a"]
+
+
+def test_a_disk_that_fails_is_told_when_files_are_made_durable(tmp_path, monkeypatch):
+    def fails(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    (tmp_path / "file").write_bytes(b"x")
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(
+        LabelloopError, match=f"{tmp_path}/file could not be brought to the disk.*{os.strerror(errno.EIO)}"
+    ):
+        make_durable([tmp_path / "file"])

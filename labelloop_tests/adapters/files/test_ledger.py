@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labelloop.adapters.files import stored_labels
 from labelloop.adapters.files.home import Home
 from labelloop.adapters.files.ledger import HOLDOUT, MANIFEST_COLUMNS, REPORT_COLUMNS, SOURCE, Ledger
 from labelloop.core.annotation import content_hash
@@ -118,6 +119,15 @@ def test_the_schema_comes_back_with_its_history(ledger):
     schema = Schema.first(["cat"]).extend(["cat", "ü"])
     ledger.save_schema(schema)
     assert ledger.schema() == ledger.schema_or_none() == schema
+
+
+@pytest.mark.parametrize(("name", "counts"), [("task-5", True), ("from-app", True), ("task-4", False)])
+def test_a_note_of_edits_or_of_a_task_that_the_batch_still_has_says_that_it_is_being_rewritten(ledger, name, counts):
+    ledger.write("tasks", "v0", {"tasks": [{"task_id": 5}]})
+    assert not ledger.is_being_rewritten("v0")
+    ledger.write("rewriting", f"v0/{name}", [])
+    assert ledger.is_being_rewritten("v0") is counts
+    assert not ledger.is_being_rewritten("v1")
 
 
 def test_a_missing_schema_says_what_to_do(ledger):
@@ -330,3 +340,16 @@ def test_a_home_that_was_moved_reads_the_same_labels(ready, tmp_path):
     before = ready.label_version("v0").to_dict()
     moved = ready.root.rename(tmp_path / "elsewhere")
     assert Ledger(replace(ready.home, root=moved)).label_version("v0").to_dict() == before
+
+
+def test_every_item_is_looked_at_once_to_know_whether_labels_are_new(ready, monkeypatch):
+    look, looked = stored_labels.unknown_labels, list[int]()
+
+    def unknown_labels(contents, *classes):
+        looked.append(len(contents))
+        return look(contents, *classes)
+
+    monkeypatch.setattr(stored_labels, "unknown_labels", unknown_labels)
+    assert ready.save_labels("v0", drawing(), SAMPLE_OF) is True
+    assert looked == [len(drawing())]
+    assert ready.has_these("v0", drawing())

@@ -243,6 +243,40 @@ def test_a_pull_project_that_is_not_there_is_missing_and_what_was_found_before_s
     assert "no project 'Nowhere'" in findings[-1].detail
 
 
+def test_tasks_of_people_in_a_pull_project_are_told_by_subset_and_status(project, server):
+    cvat = connect(access_from_file(server.data / "credentials.json"))
+    made = find_or_create_project(cvat, "reefs", ["carp"])
+    for number, subset in enumerate(["Train", "Train", ""]):
+        cvat.write(
+            "POST", "/api/tasks", "making a task", {"name": f"t{number}", "project_id": made.id, "subset": subset}
+        )
+    own = {"name": "ours", "project_id": made.id, "subset": "Train", "bug_tracker": "labelloop:key"}
+    cvat.write("POST", "/api/tasks", "making a task", own)
+    configure(project, "pull_project: ''", "pull_project: reefs")
+    told = {finding.name: finding.detail for finding in found(project, "CVAT", by_token(server))}["CVAT pull project"]
+    assert told == (
+        f"{made.url}: 3 tasks (Train annotation 2, no subset annotation 1) that labelloop did not make, "
+        "0 of them finished"
+    )
+
+
+def test_the_organization_of_labelloop_yaml_is_where_it_looks(project, server):
+    cvat = connect(access_from_file(server.data / "credentials.json"))
+    cvat.write("POST", "/api/organizations", "making an organization", {"slug": "reef"})
+    inside = connect(access_from_file(server.data / "credentials.json", "reef"))
+    made = find_or_create_project(inside, "whales", ["orca"])
+    find_or_create_project(cvat, "sharks", ["mako"])
+    configure(project, "organization: ''", "organization: reef")
+    for name, told in (
+        ("whales", f"{made.url}: 0 tasks"),
+        ("sharks", "'sharks' is not there yet; the first push makes it"),
+    ):
+        configure(project, "name: labelloop" if name == "whales" else "name: whales", f"name: {name}")
+        findings = {finding.name: finding for finding in found(project, "CVAT", by_token(server))}
+        assert findings["CVAT"].detail.endswith("by access token in organization reef")
+        assert findings["CVAT project"].detail == told
+
+
 def test_a_sandbox_that_does_not_run_is_well_and_is_not_started(project):
     configure(project, "sandbox: 'off'", "sandbox: replay")
     assert the_only(found(project, "CVAT")).level is Level.OK

@@ -163,7 +163,7 @@ def test_a_deleted_frame_keeps_its_shapes_until_it_is_back(server: CvatServer, t
 
 def test_what_is_drawn_beforehand_is_drawn_once(server: CvatServer, project: ProjectRef, task: TaskRef):
     known = {name: [{"type": "rectangle", "label": "dog", "points": [1.0, 2.0, 9.0, 9.0]}] for name in task.frame_of}
-    assert prefill(server, task.task_id, known, project.label_ids) == 4
-    assert prefill(server, task.task_id, known, project.label_ids) == 0
+    assert sum(job.drawn for job in prefill(server, task.task_id, known, project.label_ids)) == 4
+    assert sum(job.drawn for job in prefill(server, task.task_id, known, project.label_ids)) == 0
     frames = content(server, task.task_id).frames
     assert [[shape["label"] for shape in frame.shapes] for frame in frames] == [["dog"]] * 4

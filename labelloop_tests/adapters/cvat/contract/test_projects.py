@@ -8,7 +8,7 @@ from labelloop.adapters.cvat.projects import ProjectRef, find_or_create_project,
 from labelloop.adapters.cvat.pull import content
 from labelloop.adapters.cvat.push import push_task
 from labelloop.adapters.cvat.refusals import CvatRefusedError
-from labelloop_tests.cvat_world import CLASSES, MakeSpec
+from labelloop_tests.cvat_world import CLASSES, MakeSpec, clean
 
 ODD = ["Ünïcôde 日本語", "50% + #1 & co?", 'it\'s "quoted" \\ /', "a,b;c", "x" * 200]
 
@@ -25,6 +25,18 @@ def test_a_project_is_found_by_its_exact_name(server: CvatServer, project_name: 
 def test_case_matters_in_names_of_projects(server: CvatServer, project_name: str):
     small = find_or_create_project(server, f"{project_name} cells", ["cat"])
     assert find_or_create_project(server, f"{project_name} CELLS", ["cat"]).id != small.id
+
+
+def test_cleaning_up_deletes_the_projects_of_a_test_and_no_other(server: CvatServer, project_name: str):
+    own = [find_or_create_project(server, f"{project_name}{rest}", ["cat"]).id for rest in ("", " 2")]
+    foreign = find_or_create_project(server, f"not of {project_name}", ["cat"]).id
+    try:
+        clean(server, project_name)
+        left = {project["id"] for project in server.list_all("/api/projects", "looking", search=project_name)}
+        assert left == {foreign}
+        assert not {project["id"] for project in server.list_all("/api/projects", "looking")} & {*own}
+    finally:
+        server.write("DELETE", f"/api/projects/{foreign}", "cleaning up")
 
 
 def test_odd_names_of_labels_come_back_as_they_went(server: CvatServer, project_name: str):

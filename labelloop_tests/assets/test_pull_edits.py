@@ -1,0 +1,125 @@
+"""What people change in the App on labels that `cvat_pull` brought is kept before CVAT's are shown over it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from labelloop.core.annotation import TaskContent
+from labelloop.core.vocabulary import Field
+from labelloop.resources import unsent
+from labelloop.resources.backups import backups
+from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.shown import PULLED
+from labelloop_tests.assets.test_pull_modes import counting_writes, data_set, empty, pull, server_of, two
+from labelloop_tests.worlds import World
+
+__all__ = ["two"]
+pytestmark = pytest.mark.slow
+
+KEPT = "edits of the App, kept"
+PIXELS = [16.0, 12.8, 48.0, 44.8]  # of 64
+
+
+def edit(world: World, task: int, change: Callable[[Any], None]) -> str:
+    """What a person does in the App on the first box of the first image of a task; the name of its frame."""
+    sample = data_set(world).match({"cvat_task_id": task}).sort_by("cvat_frame").first()
+    change(sample[Field.HUMAN_LABELS].detections[0])
+    sample.save()
+    return str(sample["cvat_frame_name"]).partition("/")[2]
+
+
+def move(box: Any) -> None:
+    box.bounding_box = [0.25, 0.2, 0.5, 0.5]
+
+
+def kept(world: World, name: str) -> Any:
+    return json.loads((world.now.home.root / "backups" / "source" / f"{name}.json").read_text())
+
+
+def test_edits_on_pulled_labels_are_kept_as_their_whole_task_before_cvat_is_shown_again(two) -> None:
+    world, first, second = two
+    whole = TaskContent.from_dict(world.now.ledger.read("pulled", f"task-{second}"))
+    name = edit(world, second, move)
+    empty(world, first)
+    shown = pull(world)
+    assert shown[KEPT].startswith(f"from-app-{second}-")
+    [content] = [each.content for each in backups(world.now, "source") if each.name == shown[KEPT]]
+    assert [frame.name for frame in content.frames] == [frame.name for frame in whole.frames]
+    boxes = {frame.name: [shape["points"] for shape in frame.shapes] for frame in content.frames}
+    before = {frame.name: [shape["points"] for shape in frame.shapes] for frame in whole.frames}
+    assert boxes == {**before, name: [pytest.approx(PIXELS)]}
+    assert KEPT not in pull(world)
+
+
+def test_edits_on_labels_of_a_task_whose_file_was_lost_are_kept_as_what_counts_of_it(two) -> None:
+    world, first, second = two
+    name = edit(world, second, move)
+    (world.now.home.root / "pulled" / f"task-{second}.json").unlink()
+    empty(world, first)
+    shown = pull(world)
+    [content] = [each.content for each in backups(world.now, "source") if each.name == shown[KEPT]]
+    assert name in {frame.name.partition("/")[2] for frame in content.frames}
+
+
+def test_a_pull_without_news_neither_keeps_nor_touches_what_was_changed_in_the_app(two) -> None:
+    world, first, _ = two
+    edit(world, first, move)
+    with counting_writes(world) as written:
+        assert KEPT not in pull(world)
+        assert written() == ([], 0)
+    found = data_set(world).match({"cvat_task_id": first}).sort_by("cvat_frame").first()[Field.HUMAN_LABELS].detections
+    assert found[0].bounding_box == [0.25, 0.2, 0.5, 0.5]
+
+
+def test_objects_are_made_of_those_images_alone_that_are_not_as_they_were_shown(two, monkeypatch) -> None:
+    world, first, second = two
+    read, looked_at = unsent.read_edits, list[set[str]]()
+
+    def read_edits(*args: Any) -> Any:
+        looked_at.append(set(args[-1]))
+        return read(*args)
+
+    monkeypatch.setattr(unsent, "read_edits", read_edits)
+    empty(world, first)
+    assert KEPT not in pull(world)
+    edit(world, second, move)
+    empty(world, second)
+    assert KEPT in pull(world)
+    [sample] = data_set(world).match({"cvat_task_id": second}).sort_by("cvat_frame").limit(1)
+    assert looked_at == [{sample["sample_id"]}]
+
+
+def test_what_is_shown_is_asked_once_by_a_pull(two, monkeypatch) -> None:
+    world, first, _ = two
+    ask, asked = DatasetResource.noted, list[str]()
+
+    def noted(*args: Any) -> Any:
+        asked.append(args[-1])
+        return ask(*args)
+
+    monkeypatch.setattr(DatasetResource, "noted", noted)
+    pull(world)
+    assert asked == [PULLED]
+    empty(world, first)
+    pull(world)
+    pull(world)
+    assert asked == [PULLED] * 2, "what is new is not shown, whatever is noted"
+
+
+def test_edits_on_labels_of_a_task_that_is_gone_and_those_that_cvat_cannot_hold_are_kept_as_shown(two) -> None:
+    world, first, second = two
+
+    def rename(box: Any) -> None:
+        box.label = "nothing of that name"
+
+    edit(world, second, move)
+    edit(world, first, rename)
+    server_of(world).write("DELETE", f"/api/tasks/{second}", "deleting as people do")
+    empty(world, first)
+    name = pull(world)[KEPT]
+    assert name.startswith("in-app/shown-")
+    labels = [box["label"] for fields in kept(world, name).values() for box in fields["human_labels"]["detections"]]
+    assert "nothing of that name" in labels
+    assert len(labels) == 5
