@@ -6,6 +6,7 @@ whose keeper was killed is adopted by a new one as soon as the next client comes
 its process group, and ends with it.
 """
 
+import errno
 import json
 import os
 import signal
@@ -24,6 +25,12 @@ from labelloop.adapters.files.atomic import write_json
 from labelloop.core.errors import LabelloopError
 
 IDLE_SECONDS = 60.0
+# Between the look at a port and the server's own, anybody may take it: another home, or a connection passing by.
+PORT_TRIES = 5
+
+
+class _PortTakenError(LabelloopError):
+    """Somebody else was faster."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +98,23 @@ class OwnedServer:
             port = self.port()
             if port is None:
                 last = (read_record(self.record) or {}).get("port", 0)
-                stop(self)
-                port = free_port(preferred_port or last)
-                self._start_keeper(port, command(port))
-            elif not self._is_kept():
+                return self._start(command, preferred_port or last)
+            if not self._is_kept():
                 self._start_keeper(port)
             return port
+
+    def _start(self, command: Callable[[int], Sequence[str]], preferred: int) -> int:
+        for left in reversed(range(PORT_TRIES)):
+            stop(self)
+            port = free_port(preferred)
+            try:
+                self._start_keeper(port, command(port))
+            except _PortTakenError:
+                if not left:
+                    raise
+            else:
+                return port
+        raise AssertionError("the last try returns or raises")
 
     def _is_kept(self) -> bool:
         running = read_record(self.record)
@@ -108,15 +126,18 @@ class OwnedServer:
         idle = os.environ.get("LABELLOOP_IDLE_SECONDS", str(self.idle_seconds))
         keeper = [sys.executable, "-m", "labelloop.adapters.processes", self.name, str(self.folder), str(port), idle]
         with self.log.open("ab") as log:
+            written = log.tell()
             process = subprocess.Popen(
                 [*keeper, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 cwd=self.cwd, env={**os.environ, **self.environment},
             )  # fmt: skip
         deadline = time.monotonic() + self.start_seconds
         while not (self._is_kept() and self.port() == port):
-            if process.poll() is not None or time.monotonic() > deadline:
+            ended = process.poll() is not None
+            if ended or time.monotonic() > deadline:
                 process.terminate()
-                raise LabelloopError(f"{self.name} did not start: {_tail(self.log)}", f"The whole log is {self.log}.")
+                failure = _PortTakenError if ended and _names_taken_port(self.log, written) else LabelloopError
+                raise failure(f"{self.name} did not start: {_tail(self.log)}", f"The whole log is {self.log}.")
             time.sleep(0.1)
 
 
@@ -217,6 +238,12 @@ def _end(processes: Sequence[psutil.Process], patience: float = 20.0) -> None:
         time.sleep(0.02)
     for process in filter(_alive, processes):
         process.kill()
+
+
+def _names_taken_port(log: Path, begin: int) -> bool:
+    """Whether a log tells, from this byte on, that an address is in use; servers quote the system's words for it."""
+    words = os.strerror(errno.EADDRINUSE).casefold()
+    return words in log.read_bytes()[begin:].decode("utf-8", errors="replace").casefold()
 
 
 def _tail(path: Path, lines: int = 3) -> str:

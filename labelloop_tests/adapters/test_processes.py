@@ -1,3 +1,4 @@
+import contextlib
 import shutil
 import signal
 import socket
@@ -164,6 +165,32 @@ def test_a_server_that_does_not_start_is_told_with_the_end_of_its_log(server):
     with pytest.raises(LabelloopError, match=r"thing did not start: .*no room for me.* log is .*thing\.log"):
         server.ensure(lambda port: failing)
     assert server.ensure(command) == server.port()
+
+
+def test_a_server_whose_port_was_taken_before_it_had_it_finds_another(server):
+    with contextlib.ExitStack() as others:
+        taken = []
+
+        def overtaken(port):
+            if len(taken) < 2:
+                others.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                taken.append(port)
+            return command(port)
+
+        port = server.ensure(overtaken)
+        assert len(taken) == 2
+        assert port not in taken
+        assert server.port() == port
+
+
+def test_a_server_whose_port_is_always_taken_says_so(server):
+    def without_luck(port):
+        return [sys.executable, "-c", f"import socket; socket.create_server(('127.0.0.1', {busy}))"]
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        busy = other.getsockname()[1]
+        with pytest.raises(LabelloopError, match=r"thing did not start: .*[Aa]ddress already in use"):
+            server.ensure(without_luck)
 
 
 def test_a_server_that_never_answers_is_ended(tmp_path):
