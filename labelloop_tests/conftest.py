@@ -21,6 +21,36 @@ settings.register_profile("labelloop", deadline=None, derandomize=True, database
 settings.load_profile("labelloop")
 
 
+# A file stays with one worker, so those that take longest come first, or one worker is at them when all else is done.
+LONGEST = (
+    "crashes/", "cli/test_demo.py", "test_readme.py", "test_daemon.py", "cli/test_up.py", "test_browser.py",
+    "assets/test_projection.py", "assets/test_schema_changes.py", "assets/test_loop.py", "test_sensors.py",
+    "assets/test_report.py", "core/test_zcore_compiled.py", "resources/test_replay.py",
+)  # fmt: skip
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: half of the time is waiting for servers."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first; the order within a file stays."""
+    items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests want to be seen although they passed: each `record_property("shown", …)`, also that of a worker."""
+    ended = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())]
+    lines = [
+        str(value) for one in ended if one.when == "call" for name, value in one.user_properties if name == "shown"
+    ]
+    if lines:
+        terminalreporter.section("shown by tests")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def database() -> str:
     """URI of a real mongod for the whole process; FiftyOne is pointed at it before anything imports it."""

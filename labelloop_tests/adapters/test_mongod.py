@@ -13,6 +13,8 @@ from labelloop.adapters.processes import read_record
 from labelloop.core.errors import DatabaseError
 from labelloop_tests import elsewhere
 
+pytestmark = pytest.mark.slow
+
 # Waits for a word, has mongod running, prints the URI and lives until it is told to end.
 CLIENT = """
 import sys

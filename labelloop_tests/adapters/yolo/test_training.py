@@ -43,6 +43,7 @@ def test_a_finished_training_is_recognised(trained: TrainOutcome, request_for: T
     assert train(replace(request_for, device="auto"), on_epoch=never) == trained
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_and_never_twice(request_for: TrainRequest, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     request = replace(request_for, folder=tmp_path / "run", epochs=3)
