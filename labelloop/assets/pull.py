@@ -9,6 +9,7 @@ from labelloop.core.looked import version_of_source
 from labelloop.core.pulling import Merged, looked_at, merge
 from labelloop.core.task_table import task_table
 from labelloop.core.vocabulary import PullMode
+from labelloop.resources import restored
 from labelloop.resources.classes import freeze_schema
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
@@ -59,6 +60,7 @@ def cvat_pull(
     keep_contents(now, pulled)
     if not is_here:
         now.ledger.save_labels(SOURCE, merged.contents, merged.sample_of, now.settings.image_classes)
+        restored.forget(now, SOURCE)
     if not is_shown:
         _show(context, now, dataset)
     conclude(now, source, pulled)

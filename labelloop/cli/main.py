@@ -105,7 +105,7 @@ def repush(
 
 @cli.command()
 def restore(
-    batch: Annotated[str, typer.Argument(help="v0, v1, …, holdout or relabel-1.")],
+    batch: Annotated[str, typer.Argument(help="v0, v1, …, holdout, relabel-1 or source.")],
     backup: Annotated[
         list[str] | None, typer.Option(help="Backup to put back; again for another task. Without it they are listed.")
     ] = None,
@@ -114,7 +114,11 @@ def restore(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Put back what a CVAT task held before `repush` wrote into it: shows the difference, and backs it up first."""
+    """Put back what a CVAT task held, or was to hold: shows the difference, and backs it up first.
+
+    There is a backup of each task that `repush` or this command wrote into, of edits of the App that were never brought
+    there, and, of tasks that were pulled (source), of edits of the App that a pull found.
+    """
     command, now = _command("restore"), _project()
     if backup:
         command.restore(now, batch, backup, _say, over_people=over_people, agreed=yes or _agree)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from labelloop.core.vocabulary import HOLDOUT, RELABEL, TEST
+from labelloop.core.vocabulary import HOLDOUT, RELABEL, SOURCE, TEST
 from labelloop.resources import from_app as edits_of_app
 from labelloop.resources import repush as repushing
 from labelloop.resources import restored
@@ -94,7 +94,7 @@ def _is_agreed(now: Project, batch: str, plans: Sequence[repushing.Rewriting], s
 
 def lock_of(batch: str) -> str:
     """That of whoever takes the labels of the batch."""
-    alone = {HOLDOUT: "annotated_holdout", TEST: "final_report"}
+    alone = {HOLDOUT: "annotated_holdout", TEST: "final_report", SOURCE: "cvat_pull"}
     if batch in alone:
         return stage_lock(alone[batch])
     return stage_lock("annotated_relabel") if batch.startswith(RELABEL) else stage_lock("annotated_batch", batch)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from labelloop.cli.repush import Agree, Say, is_agreed, lock_of
+from labelloop.core.vocabulary import SOURCE
 from labelloop.resources import from_app as edits_of_app
 from labelloop.resources import repush as repushing
 from labelloop.resources import restore as restoring
@@ -15,17 +16,18 @@ def show(now: Project, batch: str, say: Say) -> None:
     """List the backups of the tasks of a batch, oldest first.
 
     Raises:
-        MissingStateError: If the batch was never sent.
+        MissingStateError: If the batch was never sent, or the source never pulled.
     """
-    repushing.require_sent(now, batch)
+    repushing.require_backed_up(now, batch)
     found = backups(now, batch)
     for each in found:
         say(each.told)
-    say(
-        f"put one back: labelloop restore {batch} --backup {found[-1].name}"
-        if found
-        else f"there is no backup of {batch}: `labelloop repush {batch}` makes one before it writes"
-    )
+    if found:
+        say(f"put one back: labelloop restore {batch} --backup {found[-1].name}")
+    elif batch == SOURCE:
+        say("there is no backup of source: a pull makes one of what was changed in the App, before CVAT is shown again")
+    else:
+        say(f"there is no backup of {batch}: `labelloop repush {batch}` makes one before it writes")
 
 
 def restore(
@@ -37,7 +39,7 @@ def restore(
         MissingStateError: If there is no such backup, or people changed a task since its labels were taken.
         CvatError: If a task does not hold afterwards what was written.
     """
-    repushing.require_sent(now, batch)
+    repushing.require_backed_up(now, batch)
     cvat = CvatResource()
     with now.alone(lock_of(batch), say):
         plans = restoring.plan(now, cvat, batch, names, over_people=over_people)
@@ -51,7 +53,10 @@ def restore(
         _end_edits(now, batch, say)
         repushing.carry_out(now, cvat, batch, plans, say)
         say(f"what they held until now is in {now.home.root / 'backups' / batch}")
-        say("their labels here are those of before: they are taken again by the sensors, or take_batch, take_holdout")
+        say(
+            "their labels here are those of before: they are taken again by the sensors, or "
+            f"{repushing.how_to_take(batch)}"
+        )
 
 
 def _end_edits(now: Project, batch: str, say: Say) -> None:

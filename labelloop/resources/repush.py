@@ -67,6 +67,21 @@ def require_sent(project: Project, batch: str) -> None:
         raise MissingStateError(f"'{batch}' was never sent to CVAT; sent were: {', '.join(sent) or 'none'}")
 
 
+def require_backed_up(project: Project, batch: str) -> None:
+    """Refuse a name that is neither of a batch that labelloop sent nor of the project that it pulls from.
+
+    Raises:
+        MissingStateError: If it is not; lists those there are.
+    """
+    if batch != SOURCE or not project.ledger.has_labels(SOURCE):
+        require_sent(project, batch)
+
+
+def how_to_take(batch: str) -> str:
+    """Where the labels of a batch are taken anew."""
+    return "job prepare_pool" if batch == SOURCE else "job take_batch; take_holdout, take_relabel"
+
+
 def plan(project: Project, cvat: CvatResource, batch: str) -> list[Rewriting]:
     """The tasks of a batch whose labels here, as they were last taken or changed since, are others than there.
 
@@ -124,8 +139,7 @@ def compare(
 
 def is_half_written(project: Project, batch: str, besides: Collection[int] = ()) -> bool:
     """Whether writing a task broke off, `besides` left out."""
-    tasks = project.ledger.read("tasks", batch)["tasks"]
-    return any(_begun(project, batch, task["task_id"]) for task in tasks if task["task_id"] not in besides)
+    return any(_begun(project, batch, task) for task in project.ledger.task_ids(batch) if task not in besides)
 
 
 def _refuse_gone(server: CvatServer, batch: str, task_ids: Sequence[int]) -> None:
@@ -133,7 +147,9 @@ def _refuse_gone(server: CvatServer, batch: str, task_ids: Sequence[int]) -> Non
     if gone:
         raise TasksGoneError(
             f"The tasks {', '.join(f'#{task_id}' for task_id in gone)} of {batch} are no longer on the server",
-            "Their labels stay here as they were last taken. Restore them in CVAT, or send the batch again: "
+            "Their labels stay here as they were last taken."
+            if batch == SOURCE
+            else "Their labels stay here as they were last taken. Restore them in CVAT, or send the batch again: "
             "next_batch, send_holdout; `labelloop relabel` as long as its labels were not taken.",
             gone,
         )
@@ -286,5 +302,5 @@ def _changed(project: Project, batch: str, contents: Sequence[TaskContent]) -> M
         f"Writing broke off in {', '.join(f'#{task_id}' for task_id in half)}, so they cannot be taken as they are: "
         f"`labelloop restore {batch}` lists what they held before, and puts it back with --over-people."
         if half
-        else "Take them first (job take_batch; take_holdout, take_relabel), then make your change again.",
+        else f"Take them first ({how_to_take(batch)}), then make your change again.",
     )

@@ -10,11 +10,13 @@ from dataclasses import replace
 from labelloop.adapters.cvat.rewrite import refuse_unwritable
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import LabelError, MissingStateError
+from labelloop.core.vocabulary import SOURCE
 from labelloop.resources.backups import Backup, backups
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.from_app import begun
 from labelloop.resources.project import Project
-from labelloop.resources.repush import Rewriting, compare, require_writable
+from labelloop.resources.repush import Rewriting, compare, how_to_take, require_writable
+from labelloop.resources.source_pull import stored_tasks
 
 
 def plan(
@@ -25,7 +27,7 @@ def plan(
     Args:
         project: The project.
         cvat: The connection.
-        batch: A batch that was sent.
+        batch: A batch that was sent, or the source.
         names: Backups, at most one of each task.
         over_people: Whether tasks may be written that hold what nothing here says; it is in the backup alone then.
 
@@ -40,13 +42,14 @@ def plan(
     chosen = _chosen(project, batch, there, names)
     on_their_way = begun(project, batch)
     edited = on_their_way.contents if on_their_way else ()
-    found = compare(project, cvat, batch, chosen, [*(each.content for each in there.values()), *edited])
+    whole = stored_tasks(project) if batch == SOURCE else ()
+    found = compare(project, cvat, batch, chosen, [*(each.content for each in there.values()), *edited, *whole])
     unknown = [f"#{each.theirs.task_id} {each.theirs.url}" for each in found if each.frames and not each.is_known]
     if unknown and not over_people:
         raise MissingStateError(
             f"People changed tasks of {batch} since their labels were taken: {', '.join(unknown)}",
-            "Take them first (job take_batch; take_holdout, take_relabel), or write over them with --over-people: what "
-            "they hold is backed up before.",
+            f"Take them first ({how_to_take(batch)}), or write over them with --over-people: what they hold is backed "
+            "up before.",
         )
     name_of = {there[name].content.task_id: name for name in names}
     others = [replace(each, backup=name_of[each.ours.task_id]) for each in found if each.frames]
@@ -66,7 +69,7 @@ def _chosen(project: Project, batch: str, there: dict[str, Backup], names: Seque
     tasks = [content.task_id for content in contents]
     if len(set(tasks)) < len(tasks):
         raise LabelError("Two of these backups are of one task", "Name one of each.")
-    strange = sorted(set(tasks) - {task["task_id"] for task in project.ledger.read("tasks", batch)["tasks"]})
+    strange = sorted(set(tasks).difference(project.ledger.task_ids(batch)))
     if strange:
         raise LabelError(f"{', '.join(f'#{task}' for task in strange)} is no task of {batch} any more")
     return contents

@@ -13,7 +13,7 @@ from labelloop.adapters.files.backup import back_up
 from labelloop.adapters.files.ledger import SOURCE
 from labelloop.adapters.files.record_names import of_task
 from labelloop.core.annotation import TaskContent
-from labelloop.core.errors import LabelError
+from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.pulling import looked_at, to_read
 from labelloop.core.subsets import allowed, subset_key
 from labelloop.core.vocabulary import PullMode
@@ -101,7 +101,12 @@ def read_tasks(now: Project, server: CvatServer, project: ProjectRef, log: Log) 
 
     Raises:
         LabelError: If everything was to be read again, and the server has nothing.
+        MissingStateError: If a task was written in part by `labelloop restore`.
     """
+    if now.ledger.is_being_rewritten(SOURCE):
+        raise MissingStateError(
+            "Only a part of what `labelloop restore source` writes is in CVAT", "Run that command again."
+        )
     mode = now.settings.annotation.mode
     record = _record(now, project.url)
     updated = {str(task.task_id): task.updated for task in offered(now, server, project.id)}
@@ -183,6 +188,12 @@ def _is_allowed(now: Project, task: TaskContent) -> bool:
 
 def _stored(now: Project, task: str) -> TaskContent:
     return TaskContent.from_dict(now.ledger.read("pulled", pulled_name(task)))
+
+
+def stored_tasks(now: Project) -> list[TaskContent]:
+    """The tasks that were pulled, each whole, as far as they are here."""
+    found = (now.ledger.read_or_none("pulled", pulled_name(task)) for task in now.ledger.task_ids(SOURCE))
+    return [TaskContent.from_dict(each) for each in found if each is not None]
 
 
 def pulled_name(task: str | int) -> str:

@@ -72,7 +72,7 @@ def _kept_of(
     if names:
         warn(
             f"Labels of {batch} were changed in the App and never brought to CVAT, whose labels are shown anew now. "
-            f"They are kept: {_where(now, batch, names)}"
+            f"They are kept: `labelloop restore {batch}` lists {', '.join(names)}"
         )
     return names
 
@@ -98,12 +98,6 @@ def _whole(now: Project, taken: TaskContent, edited: TaskContent) -> TaskContent
     stored = now.ledger.read_or_none("pulled", pulled_name(edited.task_id))
     whole = TaskContent.from_dict(stored) if stored else None
     return laid_in(whole, taken, edited) if whole and counts_in(whole, taken) else edited
-
-
-def _where(now: Project, batch: str, names: list[str]) -> str:
-    if batch == SOURCE:
-        return f"{', '.join(f'{name}.json' for name in names)} in {now.home.root / 'backups' / batch}"
-    return f"`labelloop restore {batch}` lists {', '.join(names)}"
 
 
 def _keep_as_shown(now: Project, loop: LoopDataset, batch: str, error: LabelError, warn: Say) -> str:

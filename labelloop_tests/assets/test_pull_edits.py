@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from labelloop.adapters.cvat.pull import content
+from labelloop.cli import restore as command
 from labelloop.core.annotation import TaskContent
+from labelloop.core.errors import MissingStateError
 from labelloop.core.vocabulary import Field
 from labelloop.resources import unsent
 from labelloop.resources.backups import backups
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.shown import PULLED
-from labelloop_tests.assets.test_pull_modes import counting_writes, data_set, empty, pull, server_of, two
+from labelloop_tests.assets.test_pull_modes import counting_writes, data_set, empty, pull, refused, server_of, two
 from labelloop_tests.worlds import World
 
 __all__ = ["two"]
@@ -123,3 +126,62 @@ def test_edits_on_labels_of_a_task_that_is_gone_and_those_that_cvat_cannot_hold_
     labels = [box["label"] for fields in kept(world, name).values() for box in fields["human_labels"]["detections"]]
     assert "nothing of that name" in labels
     assert len(labels) == 5
+
+
+def restored(world: World, *names: str) -> list[str]:
+    """What `labelloop restore source` says."""
+    said: list[str] = []
+    if names:
+        command.restore(world.now, "source", names, said.append, over_people=False, agreed=True)
+    else:
+        command.show(world.now, "source", said.append)
+    return said
+
+
+def test_edits_that_a_pull_kept_go_into_the_task_of_people_and_come_back_from_there(two) -> None:
+    world, first, second = two
+    assert restored(world) == [
+        "there is no backup of source: a pull makes one of what was changed in the App, before CVAT is shown again"
+    ]
+    edit(world, second, move)
+    before = content(server_of(world), second)
+    empty(world, first)
+    name = pull(world)[KEPT]
+    assert restored(world)[-1] == f"put one back: labelloop restore source --backup {name}"
+    said = restored(world, name)
+    assert any("1 changed" in line or "1 added, 1 removed" in line for line in said)
+    assert said[-1].endswith("they are taken again by the sensors, or job prepare_pool")
+    assert before.revision in {each.content.revision for each in backups(world.now, "source")}
+    assert KEPT not in pull(world)
+    sample = data_set(world).match({"cvat_task_id": second}).sort_by("cvat_frame").first()
+    assert sample[Field.HUMAN_LABELS].detections[0].bounding_box == pytest.approx([0.25, 0.2, 0.5, 0.5])
+
+
+def test_what_is_written_in_part_into_a_task_of_people_is_not_pulled(two) -> None:
+    world, first, second = two
+    edit(world, second, move)
+    empty(world, first)
+    name = pull(world)[KEPT]
+    there = world.now.ledger.read("pulled", f"task-{second}")
+    world.now.ledger.write("rewriting", f"source/task-{second}", [])
+    assert "`labelloop restore source` writes is in CVAT. Run that command again." in refused(world)
+    assert world.now.ledger.read("pulled", f"task-{second}") == there
+    restored(world, name)
+    assert KEPT not in pull(world)
+
+
+def test_a_task_that_people_changed_since_the_pull_is_written_only_when_that_is_said(two) -> None:
+    world, first, second = two
+    edit(world, second, move)
+    empty(world, first)
+    name = pull(world)[KEPT]
+    empty(world, second)
+    with pytest.raises(MissingStateError, match=r"People changed tasks of source .*\(job prepare_pool\)"):
+        restored(world, name)
+    assert not any(frame.shapes for frame in content(server_of(world), second).frames)
+
+
+def test_a_project_that_pulled_nothing_has_no_backup_of_it(world) -> None:
+    one: World = world(source={"type": "none"}, classes=["cat"])
+    with pytest.raises(MissingStateError, match="'source' was never sent to CVAT; sent were: none"):
+        restored(one)

@@ -160,8 +160,15 @@ class Ledger:
     def is_being_rewritten(self, batch: str) -> bool:
         """Whether labels from here are on their way into the tasks of a batch, or were when it broke off."""
         notes = {path.stem for path in (self.root / "rewriting" / batch).glob("*.json")}
-        tasks = ((notes and self.read_or_none("tasks", batch)) or {"tasks": []})["tasks"]
-        return not notes.isdisjoint({record_names.FROM_APP, *(record_names.of_task(task["task_id"]) for task in tasks)})
+        return bool(notes) and not notes.isdisjoint(
+            {record_names.FROM_APP, *map(record_names.of_task, self.task_ids(batch))}
+        )
+
+    def task_ids(self, batch: str) -> list[int]:
+        """CVAT's ids of the tasks that a batch was sent in, or that were pulled."""
+        if batch == SOURCE:
+            return [int(task_id) for task_id in (self.read_or_none("pulled", SOURCE) or {"updated": {}})["updated"]]
+        return [int(task["task_id"]) for task in (self.read_or_none("tasks", batch) or {"tasks": []})["tasks"]]
 
     def sent(self) -> dict[str, Any]:
         """The records of all batches that were sent to people, by name."""
