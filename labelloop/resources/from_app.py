@@ -7,7 +7,7 @@ tasks, nothing else is written into them, and the same command goes on.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from labelloop.adapters.cvat.rewrite import refuse_unwritable
+from labelloop.adapters.cvat.rewrite import prepared
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.files.record_names import FROM_APP
 from labelloop.core.errors import LabelError, MissingStateError
@@ -84,7 +84,7 @@ def begin(
     server = cvat.server(now)
     repush.refuse_changed(now, cvat, batch, plans)
     for each in plans:
-        refuse_unwritable(server, each.ours.task_id, each.ours)
+        prepared(server, each.ours.task_id, each.ours)
     with dataset.writing(now, say) as loop:
         if read_edits(now, loop, server, batch) != edits:
             raise LabelError(f"People went on in the App while the edits of {batch} were looked at", "Run it again.")

@@ -15,9 +15,8 @@ from labelloop.adapters.cvat.refusals import CvatRefusedError
 from labelloop.adapters.cvat.rewrite import (
     holding_as_there,
     named_as_there,
-    refuse_unwritable,
-    to_be_held,
-    write_content,
+    prepared,
+    write_prepared,
 )
 from labelloop.adapters.files.record_names import in_batch
 from labelloop.core.annotation import TaskContent
@@ -230,7 +229,7 @@ def carry_out(project: Project, cvat: CvatResource, batch: str, plans: Sequence[
     """
     server = cvat.server(project)
     for each in plans:  # before the first of them is written
-        refuse_unwritable(server, each.ours.task_id, each.ours)
+        prepared(server, each.ours.task_id, each.ours)
     for number, each in enumerate(plans):
         try:
             _carry_out(project, server, batch, each)
@@ -257,11 +256,17 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
     now = pull.content(server, task_id, names)
     if now.revision != each.theirs.revision:
         raise _changed(project, batch, [now])
-    held, wanted = Holding(drawn, deleted_in(now)), to_be_held(server, task_id, each.ours)
+    ready = prepared(server, task_id, each.ours)
     back_up(project, batch, now, "task")
-    noted = [*_noted(project, batch, task_id), held.to_dict(), {**wanted.to_dict(), "backup": each.backup}]
-    project.ledger.write("rewriting", in_batch(batch, task_id), noted)
-    left = diff(each.ours, write_content(server, task_id, each.ours))
+    before = _noted(project, batch, task_id)
+    attempt = [Holding(drawn, deleted_in(now)).to_dict(), {**ready.holding.to_dict(), "backup": each.backup}]
+    project.ledger.write("rewriting", in_batch(batch, task_id), [*before, *attempt])
+    try:
+        left = diff(each.ours, write_prepared(server, ready))
+    except CvatRefusedError:
+        if not before and pull.content(server, task_id, names).revision == now.revision:
+            project.ledger.remove("rewriting", in_batch(batch, task_id))  # nothing of it was written
+        raise
     if left:
         raise CvatError(
             f"Task {task_id} was written and holds something else: {'; '.join(frame.told for frame in left[:5])}",

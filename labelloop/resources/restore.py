@@ -7,7 +7,7 @@ written is read back. The labels here stay as they are: the task holds something
 from collections.abc import Sequence
 from dataclasses import replace
 
-from labelloop.adapters.cvat.rewrite import refuse_unwritable
+from labelloop.adapters.cvat.rewrite import prepared
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import SOURCE
@@ -54,7 +54,7 @@ def plan(
     name_of = {there[name].content.task_id: name for name in names}
     others = [replace(each, backup=name_of[each.ours.task_id]) for each in found if each.frames]
     for each in others:
-        refuse_unwritable(cvat.server(project), each.ours.task_id, each.ours)
+        prepared(cvat.server(project), each.ours.task_id, each.ours)
     return others
 
 

@@ -562,7 +562,7 @@ def restored(shown: Shown, monkeypatch: pytest.MonkeyPatch, *names: str) -> list
     return said
 
 
-@pytest.mark.parametrize("step", ["repush.write_content", "from_app.save_taken"])
+@pytest.mark.parametrize("step", ["repush.write_prepared", "from_app.save_taken"])
 def test_who_restores_what_was_there_ends_edits_on_their_way_and_they_are_kept(shown, monkeypatch, step):
     """Before the first task was written, and when both are and the labels here are not yet those."""
     before = broken_off(shown, monkeypatch, step)
@@ -591,12 +591,12 @@ def test_edits_that_nobody_wants_any_more_are_on_their_way_no_more(shown, monkey
 
 
 def test_edits_of_which_half_a_task_is_written_stay_on_their_way(shown, monkeypatch):
-    broken_off(shown, monkeypatch, "repush.write_content")
+    broken_off(shown, monkeypatch, "repush.write_prepared")
     assert "`labelloop restore v0` lists" in shown.repush(agreed=False)[-1]
     assert note(shown) is not None
 
 
-@pytest.mark.parametrize("step", ["from_app.carry_out", "repush.write_content"])
+@pytest.mark.parametrize("step", ["from_app.carry_out", "repush.write_prepared"])
 def test_edits_into_a_task_that_was_deleted_are_kept_and_hold_nothing_back(shown, monkeypatch, step):
     """Before the first task was written, and while it was."""
     broken_off(shown, monkeypatch, step)

@@ -16,6 +16,7 @@ from labelloop.adapters.cvat.jobs import (
     put_job_annotations,
     rectangle,
 )
+from labelloop.adapters.cvat.refusals import CvatRefusedError
 from labelloop.cli import repush as command
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import CvatError, CvatUnreachableError, LabelError, MissingStateError
@@ -370,10 +371,39 @@ def test_the_labels_of_a_task_are_asked_for_once_to_plan(sent):
     assert sum("/api/labels" in url for _, url in pool.sent) == len(sent.tasks)
 
 
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_label_that_is_deleted_just_before_the_writing_leaves_a_note_only_of_what_was_written(
+    place, tmp_path, monkeypatch, written
+):
+    sent = Sent(place, tmp_path, **OVERLAPPING)
+    edit_everywhere(sent)
+    plans, write = sent.plan(), repush.write_prepared
+
+    def overtaken(server, ready):
+        jobs = list(ready.bodies)
+        spoilt = {job: _of_label(body, 10**6) for job, body in ready.bodies.items() if job in jobs[written:]}
+        return write(server, replace(ready, bodies={**ready.bodies, **spoilt}))
+
+    monkeypatch.setattr(repush, "write_prepared", overtaken)
+    with pytest.raises(CvatRefusedError, match="perhaps written in part" if written else "not written: #"):
+        sent.carry_out(plans)
+    assert len(begun(sent)) == written
+    monkeypatch.undo()
+    sent.carry_out(sent.plan())
+    assert points(sent) == [[[9.0, 9.0, 20.0, 21.0]]] * 3
+    assert begun(sent) == []
+
+
+def _of_label(body, label):
+    return {**body, "shapes": [{**shape, "label_id": label} for shape in body["shapes"]]}
+
+
 def test_a_server_that_keeps_something_else_is_told_with_the_way_back(sent, monkeypatch):
     sent.edit()
     plans = sent.plan()
-    monkeypatch.setattr("labelloop.resources.repush.write_content", lambda server, task, _: pull.content(server, task))
+    monkeypatch.setattr(
+        "labelloop.resources.repush.write_prepared", lambda server, ready: pull.content(server, ready.task_id)
+    )
     with pytest.raises(CvatError, match=r"holds something else: frame 0 .*What it held before is in backups/v0"):
         sent.carry_out(plans)
     assert len(backups(sent)) == 1

@@ -43,11 +43,27 @@ class _Numbers:
     missing: set[str] = field(default_factory=set)
 
 
-def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> TaskContent:
-    """Let a task hold exactly what another one held; returns it as read back.
+@dataclass(frozen=True)
+class Prepared:
+    """A content in the numbers of the task that is to hold it.
 
-    What was there is replaced. Doing it again, after an interruption too, has the effect of once. An attribute that
-    only the labels of this task have stays at its default.
+    Attributes:
+        task_id: The task.
+        wanted: The content.
+        holding: What each of its jobs is to hold.
+        bodies: The same as the server takes it, by job.
+        deleted: Numbers of the frames that are to be deleted.
+    """
+
+    task_id: int
+    wanted: TaskContent
+    holding: Holding
+    bodies: Mapping[int, Mapping[str, Sequence[RawShape]]]
+    deleted: Sequence[int]
+
+
+def prepared(server: CvatServer, task_id: int, wanted: TaskContent) -> Prepared:
+    """What is to be written so that a task holds exactly what another one held; nothing is written yet.
 
     Args:
         server: The connection.
@@ -55,37 +71,29 @@ def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> Task
         wanted: What `pull.content` read, from whichever server.
 
     Raises:
-        CvatError: If a frame, label or attribute has no counterpart (nothing is written then), the server refuses, or
-            what is read back differs. Where a track would be cut at the end of its job nothing is written either.
-    """
-    numbers = _numbers_of(server, task_id, wanted)
-    assigned = _assigned(task_id, wanted, jobs_of_task(server, task_id), numbers.frames)
-    for job_id, body in _bodies(task_id, assigned, numbers).items():
-        doing = f"writing the annotations of job {job_id}"
-        server.write("PUT", f"/api/jobs/{job_id}/annotations/", doing, {"version": 0, **body})
-    delete_frames(server, task_id, [numbers.frames[frame.frame] for frame in wanted.frames if frame.deleted])
-    return _verified(server, task_id, wanted)
-
-
-def to_be_held(server: CvatServer, task_id: int, wanted: TaskContent) -> Holding:
-    """What `write_content` would let each job of a task hold.
-
-    Raises:
         CvatError: If a frame, label or attribute has no counterpart, or a track goes on after the end of its job.
     """
     numbers = _numbers_of(server, task_id, wanted)
     assigned = _assigned(task_id, wanted, jobs_of_task(server, task_id), numbers.frames)
-    _bodies(task_id, assigned, numbers)
-    return Holding(assigned, deleted_in(wanted))
+    bodies = _bodies(task_id, assigned, numbers)
+    deleted = [numbers.frames[frame.frame] for frame in wanted.frames if frame.deleted]
+    return Prepared(task_id, wanted, Holding(assigned, deleted_in(wanted)), bodies, deleted)
 
 
-def refuse_unwritable(server: CvatServer, task_id: int, wanted: TaskContent) -> None:
-    """Refuse what `write_content` could not write; nothing is written.
+def write_prepared(server: CvatServer, ready: Prepared) -> TaskContent:
+    """Let a task hold what was prepared; returns it as read back.
+
+    What was there is replaced. Doing it again, after an interruption too, has the effect of once. An attribute that
+    only the labels of this task have stays at its default.
 
     Raises:
-        CvatError: As `to_be_held`.
+        CvatError: If the server refuses, or what is read back differs.
     """
-    to_be_held(server, task_id, wanted)
+    for job_id, body in ready.bodies.items():
+        doing = f"writing the annotations of job {job_id}"
+        server.write("PUT", f"/api/jobs/{job_id}/annotations/", doing, {"version": 0, **body})
+    delete_frames(server, ready.task_id, ready.deleted)
+    return _verified(server, ready.task_id, ready.wanted)
 
 
 def named_as_there(

@@ -12,7 +12,7 @@ from labelloop.adapters.cvat.jobs import change_shapes, delete_frames, jobs_of_t
 from labelloop.adapters.cvat.projects import ProjectRef
 from labelloop.adapters.cvat.pull import content
 from labelloop.adapters.cvat.push import push_task
-from labelloop.adapters.cvat.rewrite import write_content
+from labelloop.adapters.cvat.rewrite import prepared, write_prepared
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import CvatError
 from labelloop_tests.drawings import FRAMES, LABELS, PLAIN, THING, contents
@@ -85,6 +85,10 @@ def _sorted_text(item: Any) -> str:
     if isinstance(item, list) and all(isinstance(each, dict) for each in item):
         return f"[{','.join(sorted(map(_sorted_text, item)))}]"
     return repr(item)
+
+
+def write_content(server: CvatServer, task_id: int, wanted: TaskContent) -> TaskContent:
+    return write_prepared(server, prepared(server, task_id, wanted))
 
 
 def goes_and_comes_back(server: CvatServer, pair: tuple[int, int], drawn: dict[str, Any]) -> None:
