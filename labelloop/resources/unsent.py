@@ -1,7 +1,8 @@
 """Edits of the App that nobody brought to CVAT, kept before labels that are taken again are shown over them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from typing import Any
 
 from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.fiftyone.edits import as_they_are, show_just
@@ -9,12 +10,13 @@ from labelloop.core.annotation import TaskContent, content_hash
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.provenance import provenance, with_provenance
 from labelloop.core.pulling import counts_in, laid_in
-from labelloop.core.vocabulary import SOURCE
-from labelloop.resources import app
+from labelloop.core.vocabulary import SOURCE, TEST, Field
+from labelloop.resources import app, final
 from labelloop.resources.app_edits import read_edits
 from labelloop.resources.backups import keep_edits
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
+from labelloop.resources.labelled import labelled_test
 from labelloop.resources.layers import laid_anew
 from labelloop.resources.project import Project
 from labelloop.resources.shown import shapes_besides
@@ -50,10 +52,12 @@ def keep_unsent(
     """
     anew = laid_anew(now, batch, incoming)
     looked_at = [name for name in anew if not app.is_in_app(now, name)]
-    if not looked_at:
+    trusted = final.in_no_task(now) if batch == TEST and final.reported(now) and not app.is_in_app(now, TEST) else set()
+    if not looked_at and not trusted:
         return []
     with dataset.writing(now, say) as loop:
-        return [name for each in looked_at for name in _kept_of(now, loop, cvat, each, anew[each], warn)]
+        kept = [name for each in looked_at for name in _kept_of(now, loop, cvat, each, anew[each], warn)]
+        return kept + _kept_of_trusted(now, loop, trusted, warn)
 
 
 def _kept_of(
@@ -75,6 +79,22 @@ def _kept_of(
             f"They are kept: `labelloop restore {batch}` lists {', '.join(names)}"
         )
     return names
+
+
+def _kept_of_trusted(now: Project, loop: LoopDataset, trusted: Collection[str], warn: Say) -> list[str]:
+    """Labels of test that came with the source: there is no task that could hold what was changed on them."""
+    boxes = labelled_test(now).boxes if trusted else None
+    if boxes is None:
+        return []
+    shown = as_they_are(loop, set(trusted) - show_just(loop, boxes, now.ledger.samples(), sorted(trusted)))
+    if not any(fields.get(str(Field.HUMAN_LABELS)) for fields in shown.values()):
+        return []
+    name = _keep_shown(now, TEST, shown)
+    warn(
+        f"Labels of test that came with the source were changed in the App on {len(shown)} images, and are shown anew "
+        f"now as they came. As the App showed them they are in {now.home.root / 'backups' / TEST / name}.json"
+    )
+    return [name]
 
 
 def _in_doubt(now: Project, loop: LoopDataset, batch: str, images: Collection[str]) -> set[str]:
@@ -101,11 +121,15 @@ def _whole(now: Project, taken: TaskContent, edited: TaskContent) -> TaskContent
 
 
 def _keep_as_shown(now: Project, loop: LoopDataset, batch: str, error: LabelError, warn: Say) -> str:
-    shown = as_they_are(loop, now.ledger.label_version(batch).reviewed)
-    name = f"in-app/shown-{content_hash(shown)}"
-    now.ledger.write("backups", f"{batch}/{name}", shown)
+    name = _keep_shown(now, batch, as_they_are(loop, now.ledger.label_version(batch).reviewed))
     warn(
         f"Labels of {batch} were changed in the App in a way that CVAT cannot hold ({error.what}), and are shown anew "
         f"now. All labels as the App showed them are in {now.home.root / 'backups' / batch / name}.json"
     )
+    return name
+
+
+def _keep_shown(now: Project, batch: str, shown: Mapping[str, Any]) -> str:
+    name = f"in-app/shown-{content_hash(shown)}"
+    now.ledger.write("backups", f"{batch}/{name}", shown)
     return name

@@ -26,6 +26,7 @@ from labelloop.resources.rebuild import rebuild
 from labelloop.resources.report import REPORT_NAME, write_report
 from labelloop_tests import worlds
 from labelloop_tests.annotating import finish, without_the_last
+from labelloop_tests.assets.test_pull_edits import KEPT, move
 from labelloop_tests.fakes import MemorisingDetector
 from labelloop_tests.worlds import World, failure_of, metadata_of
 
@@ -133,6 +134,27 @@ def test_trusted_labels_of_the_source_count_and_nobody_is_asked(unasked: World, 
     assert metadata["test images"] == len(test_images(unasked))
     assert unasked.now.ledger.read("batches", TEST)["rows"] == []
     assert not unasked.now.ledger.has_labels(TEST)
+
+
+def test_what_was_changed_on_trusted_labels_in_the_app_is_kept_before_they_are_shown_as_they_came(
+    unasked: World, monkeypatch
+) -> None:
+    unasked.configure(sandbox="off", trust_source_labels="holdout")
+    monkeypatch.delenv("CVAT_URL", raising=False)
+    unasked.cvat = CvatResource()
+    for _ in range(2):
+        assert KEPT not in metadata_of(ask(unasked), "final_report")
+    sample = dataset(unasked).load_saved_view("test_set").first()
+    there = sample["human_labels"].detections[0].bounding_box
+    move(sample["human_labels"].detections[0])
+    sample.save()
+    [name] = metadata_of(ask(unasked), "final_report")[KEPT].split(", ")
+    kept = unasked.now.ledger.read("backups", f"test/{name}")
+    assert list(kept) == [sample["sample_id"]]
+    assert kept[sample["sample_id"]]["human_labels"]["detections"][0]["bounding_box"] == [0.25, 0.2, 0.5, 0.5]
+    sample.reload()
+    assert sample["human_labels"].detections[0].bounding_box == there
+    assert KEPT not in metadata_of(ask(unasked), "final_report")
 
 
 def test_what_is_told_is_of_the_named_model_and_of_test_alone(told: World) -> None:
