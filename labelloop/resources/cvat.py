@@ -5,18 +5,17 @@ batch that was sent stays where it was sent.
 """
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 import pandas as pd
 
 from labelloop.adapters import dagster_servers, sandbox_server
 from labelloop.adapters.cvat import access, assign, client, projects, pull, push
-from labelloop.adapters.files.record_names import of_task
 from labelloop.core.annotation import TaskContent, TaskProgress
 from labelloop.core.errors import ConfigError, CvatError, CvatUnreachableError, MissingStateError
 from labelloop.core.schema import Schema
-from labelloop.resources import app, cutting, outgoing
+from labelloop.resources import app, cutting, half_written, outgoing
 from labelloop.resources.project import Project
 
 TICK_TIMEOUT_S = 10.0  # Dagster gives up on a tick after a minute
@@ -91,7 +90,7 @@ class CvatResource(dg.ConfigurableResource):
             tasks.append(record)
         sent = {"project_id": destination.id, "project_url": destination.url, "tasks": tasks}
         project.ledger.write("tasks", batch, sent)
-        _forget_others(project, batch, {of_task(task["task_id"]) for task in tasks})
+        half_written.forget_others(project, batch)
         return sent
 
     def settle(self, project: Project, batch: str) -> None:
@@ -142,13 +141,6 @@ def require_complete(batch: str, progress: Sequence[TaskProgress]) -> None:
             f"{batch} is not annotated yet: {state}",
             "Set every job to stage acceptance, state completed (in the sandbox: `labelloop sandbox annotate`).",
         )
-
-
-def _forget_others(project: Project, batch: str, names: Collection[str]) -> None:
-    """What was noted of writing tasks that the batch has no more; it is of no use to any other."""
-    for path in (project.home.root / "rewriting" / batch).glob(f"{of_task('*')}.json"):
-        if path.stem not in names:
-            project.ledger.remove("rewriting", f"{batch}/{path.stem}")
 
 
 def _versions_before(project: Project, batch: str) -> dict[int, int]:

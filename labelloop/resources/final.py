@@ -167,9 +167,10 @@ def truth_images(now: Project) -> set[str]:
     return set(labelled_test(now).reviewed) if reported(now) else set()
 
 
-def in_no_task(now: Project) -> set[str]:
-    """Images of test whose labels no task of CVAT holds: they came with a source that is trusted."""
-    return set(labelled_test(now).reviewed) - _complete(now, TEST) - _complete(now, SOURCE)
+def in_no_task(now: Project) -> Labelled:
+    """Labels of test that no task of CVAT holds: they came with a source that is trusted."""
+    known = labelled_test(now)
+    return known.of(set(known.reviewed) - _complete(now, TEST) - _complete(now, SOURCE))
 
 
 def show_truth(now: Project, loop: LoopDataset, only: Collection[str] | None = None) -> None:
@@ -179,7 +180,7 @@ def show_truth(now: Project, loop: LoopDataset, only: Collection[str] | None = N
         show_taken(loop, TEST, truth.reviewed)
         return
     wanted = set(truth.reviewed) if only is None else set(only).intersection(truth.reviewed)
-    own, trusted = wanted & _complete(now, TEST), wanted & in_no_task(now)
+    own, trusted = wanted & _complete(now, TEST), wanted.intersection(in_no_task(now).reviewed)
     loop.forget_labels(trusted)  # labels that are in no task must not say that they are from one
     loop.show_labels(TEST, truth.boxes, now.ledger.samples(), truth.reviewed, trusted)
     if own:

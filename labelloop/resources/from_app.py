@@ -12,7 +12,7 @@ from labelloop.adapters.fiftyone.dataset import LoopDataset
 from labelloop.adapters.files.record_names import FROM_APP
 from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.vocabulary import HOLDOUT
-from labelloop.resources import repush
+from labelloop.resources import half_written, repush
 from labelloop.resources.app_edits import Edits, read_edits, refuse_edited_since
 from labelloop.resources.backups import keep_edits
 from labelloop.resources.cvat import CvatResource
@@ -129,7 +129,7 @@ def put_aside(now: Project, batch: str) -> list[str]:
 
 def give_up(now: Project, batch: str) -> str:
     """Put edits aside that somebody does not want any more, unless a task is half written; says what became of them."""
-    if repush.is_half_written(now, batch):
+    if half_written.is_any(now, batch):
         return f"they stay on their way, for a task is half written: `labelloop restore {batch}` lists what it held"
     return f"they are on their way no more; `labelloop restore {batch}` lists them: {', '.join(put_aside(now, batch))}"
 
@@ -151,7 +151,7 @@ def _put_aside_when_overtaken(now: Project, batch: str) -> Iterator[None]:
         yield
     except MissingStateError as error:
         gone = error.task_ids if isinstance(error, repush.TasksGoneError) else ()
-        if begun(now, batch) is None or repush.is_half_written(now, batch, gone):
+        if begun(now, batch) is None or half_written.is_any(now, batch, gone):
             raise
         names = ", ".join(put_aside(now, batch))
         raise MissingStateError(

@@ -5,15 +5,13 @@ and it is backed up all the same. A task is written job by job: until that is do
 of, so that a task of which half was written is known as such, and the same command goes on with it.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from labelloop.adapters.cvat import pull
 from labelloop.adapters.cvat.client import CvatServer
 from labelloop.adapters.cvat.refusals import CvatRefusedError
 from labelloop.adapters.cvat.rewrite import (
-    holding_as_there,
     named_as_there,
     prepared,
     write_prepared,
@@ -21,10 +19,10 @@ from labelloop.adapters.cvat.rewrite import (
 from labelloop.adapters.files.record_names import in_batch
 from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import ConfigError, CvatError, LabelError, LabelloopError, MissingStateError
-from labelloop.core.holding import Holding, deleted_in, is_made_of
+from labelloop.core.holding import Holding, deleted_in
 from labelloop.core.task_diff import FrameDiff, diff, is_said_by
 from labelloop.core.vocabulary import SOURCE
-from labelloop.resources import app, restored
+from labelloop.resources import app, half_written, restored
 from labelloop.resources.backups import back_up
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project
@@ -132,13 +130,8 @@ def compare(
         raise
     for each in found:
         if each.is_known and not each.frames:  # what broke off last was only the answer
-            _conclude(project, server, batch, each.theirs)
+            half_written.conclude(project, server, batch, each.theirs)
     return found
-
-
-def is_half_written(project: Project, batch: str, besides: Collection[int] = ()) -> bool:
-    """Whether writing a task broke off, `besides` left out."""
-    return any(_begun(project, batch, task) for task in project.ledger.task_ids(batch) if task not in besides)
 
 
 def _refuse_gone(server: CvatServer, batch: str, task_ids: Sequence[int]) -> None:
@@ -195,22 +188,10 @@ def _compared(
     names = pull.read_names(server, task_id)
     theirs = pull.content(server, task_id, names)
     mine, *known = named_as_there(server, [ours, *(each for each in kept if each.task_id == task_id)], names)
-    is_known = is_said_by([mine, *known], theirs) or _is_partly_written(project, server, batch, theirs, names)
+    is_known = is_said_by([mine, *known], theirs) or half_written.is_from_attempts(
+        project, server, batch, theirs, names
+    )
     return Rewriting(mine, theirs, tuple(diff(mine, theirs)), is_known)
-
-
-def _is_partly_written(
-    project: Project, server: CvatServer, batch: str, theirs: TaskContent, names: pull.Names
-) -> bool:
-    """Whether writing a task broke off, and each of its jobs holds what it held before or what it was to hold."""
-    begun = _begun(project, batch, theirs.task_id)
-    return bool(begun) and _holds_parts_of(begun, server, theirs, names)
-
-
-def _holds_parts_of(begun: Sequence[Holding], server: CvatServer, theirs: TaskContent, names: pull.Names) -> bool:
-    now = Holding(pull.drawn_by_job(server, theirs.task_id, names), deleted_in(theirs))
-    parts = [holding_as_there(each, names) for each in begun]
-    return is_made_of(parts, now, {frame.frame: frame.name for frame in theirs.frames})
 
 
 def carry_out(project: Project, cvat: CvatResource, batch: str, plans: Sequence[Rewriting], say: Say) -> None:
@@ -243,7 +224,7 @@ def carry_out(project: Project, cvat: CvatResource, batch: str, plans: Sequence[
 def _how_far(project: Project, batch: str, plans: Sequence[Rewriting], at: int) -> str:
     """Which tasks of a plan were written, and which were not, when it ended at one of them."""
     ids = [each.ours.task_id for each in plans]
-    begun = at + 1 if _begun(project, batch, ids[at]) else at
+    begun = at + 1 if half_written.attempts(project, batch, ids[at]) else at
     parts = {"written": ids[:at], "begun, perhaps written in part": ids[at:begun], "not written": ids[begun:]}
     told = (f"{how}: {', '.join(f'#{task_id}' for task_id in tasks)}" for how, tasks in parts.items() if tasks)
     return f"Of the tasks to be written, {'; '.join(told)}"
@@ -258,14 +239,13 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
         raise _changed(project, batch, [now])
     ready = prepared(server, task_id, each.ours)
     back_up(project, batch, now, "task")
-    before = _noted(project, batch, task_id)
-    attempt = [Holding(drawn, deleted_in(now)).to_dict(), {**ready.holding.to_dict(), "backup": each.backup}]
-    project.ledger.write("rewriting", in_batch(batch, task_id), [*before, *attempt])
+    is_first = not half_written.attempts(project, batch, task_id)
+    half_written.note(project, batch, task_id, Holding(drawn, deleted_in(now)), ready.holding, each.backup)
     try:
         left = diff(each.ours, write_prepared(server, ready))
     except CvatRefusedError:
-        if not before and pull.content(server, task_id, names).revision == now.revision:
-            project.ledger.remove("rewriting", in_batch(batch, task_id))  # nothing of it was written
+        if is_first and pull.content(server, task_id, names).revision == now.revision:
+            half_written.forget(project, batch, task_id)  # nothing of it was written
         raise
     if left:
         raise CvatError(
@@ -273,30 +253,7 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
             f"What it held before is in backups/{batch} of {project.home.root}: `labelloop restore {batch}`.",
         )
     restored.note(project, batch, task_id, each.backup)
-    project.ledger.remove("rewriting", in_batch(batch, task_id))
-
-
-def _conclude(project: Project, server: CvatServer, batch: str, theirs: TaskContent) -> None:
-    """Writing a task is over: note where what it holds came from, if that was written and not only meant to be."""
-    noted = _noted(project, batch, theirs.task_id)
-    if not noted:
-        return
-    names = pull.read_names(server, theirs.task_id)
-    for part in noted:
-        if "backup" in part and _holds_parts_of([Holding.from_dict(part)], server, theirs, names):
-            restored.note(project, batch, theirs.task_id, part["backup"])
-    project.ledger.remove("rewriting", in_batch(batch, theirs.task_id))
-
-
-def _begun(project: Project, batch: str, task_id: int) -> list[Holding]:
-    """What the jobs of a task held, and were to hold, when writing it broke off; nothing when it did not."""
-    return [Holding.from_dict(part) for part in _noted(project, batch, task_id)]
-
-
-def _noted(project: Project, batch: str, task_id: int) -> list[dict[str, Any]]:
-    """What each attempt found in a task and was to write, in order; beside the latter the `backup` it came from."""
-    noted = project.ledger.read_or_none("rewriting", in_batch(batch, task_id)) or []
-    return [part for part in noted if "deleted" in part]  # older notes have one more
+    half_written.forget(project, batch, task_id)
 
 
 def _changed(project: Project, batch: str, contents: Sequence[TaskContent]) -> MissingStateError:

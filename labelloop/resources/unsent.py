@@ -16,7 +16,6 @@ from labelloop.resources.app_edits import read_edits
 from labelloop.resources.backups import keep_edits
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.dataset import DatasetResource
-from labelloop.resources.labelled import labelled_test
 from labelloop.resources.layers import laid_anew
 from labelloop.resources.project import Project
 from labelloop.resources.shown import shapes_besides
@@ -52,12 +51,13 @@ def keep_unsent(
     """
     anew = laid_anew(now, batch, incoming)
     looked_at = [name for name in anew if not app.is_in_app(now, name)]
-    trusted = final.in_no_task(now) if batch == TEST and final.reported(now) and not app.is_in_app(now, TEST) else set()
-    if not looked_at and not trusted:
+    # Of test nothing is shown before the first report.
+    in_no_task = batch == TEST and not app.is_in_app(now, TEST) and bool(final.reported(now))
+    if not looked_at and not in_no_task:
         return []
     with dataset.writing(now, say) as loop:
         kept = [name for each in looked_at for name in _kept_of(now, loop, cvat, each, anew[each], warn)]
-        return kept + _kept_of_trusted(now, loop, trusted, warn)
+        return kept + (_kept_of_trusted(now, loop, warn) if in_no_task else [])
 
 
 def _kept_of(
@@ -81,12 +81,11 @@ def _kept_of(
     return names
 
 
-def _kept_of_trusted(now: Project, loop: LoopDataset, trusted: Collection[str], warn: Say) -> list[str]:
+def _kept_of_trusted(now: Project, loop: LoopDataset, warn: Say) -> list[str]:
     """Labels of test that came with the source: there is no task that could hold what was changed on them."""
-    boxes = labelled_test(now).boxes if trusted else None
-    if boxes is None:
-        return []
-    shown = as_they_are(loop, set(trusted) - show_just(loop, boxes, now.ledger.samples(), sorted(trusted)))
+    known = final.in_no_task(now)
+    untouched = show_just(loop, known.boxes, now.ledger.samples(), sorted(known.reviewed))
+    shown = as_they_are(loop, set(known.reviewed) - untouched)
     if not any(fields.get(str(Field.HUMAN_LABELS)) for fields in shown.values()):
         return []
     name = _keep_shown(now, TEST, shown)

@@ -39,8 +39,6 @@ class Ledger:
         """Folder of the files."""
         return self.home.root
 
-    # -- pool -------------------------------------------------------------------------------------------------
-
     def samples(self) -> pd.DataFrame:
         """One row per sample, sorted by sample_id: path, width, height, dhash (uint64), source_split, labelled."""
         return read_frame(self.root / "samples.parquet", PREPARE)
@@ -115,8 +113,6 @@ class Ledger:
         """Write the list of classes."""
         write_json(self.root / "schema.json", schema.to_dict())
 
-    # -- embeddings and scores --------------------------------------------------------------------------------
-
     @property
     def vectors(self) -> EmbeddingStore:
         """Embeddings, by provider."""
@@ -143,8 +139,6 @@ class Ledger:
         """Replace the scores."""
         write_frame(self.root / "zcore.parquet", scores)
 
-    # -- iterations -------------------------------------------------------------------------------------------
-
     def iterations(self) -> list[str]:
         """Iterations that have a batch, in order."""
         return sorted((path.stem for path in (self.root / "batches").glob("v*.json")), key=iteration_number)
@@ -160,9 +154,8 @@ class Ledger:
     def is_being_rewritten(self, batch: str) -> bool:
         """Whether labels from here are on their way into the tasks of a batch, or were when it broke off."""
         notes = {path.stem for path in (self.root / "rewriting" / batch).glob("*.json")}
-        return bool(notes) and not notes.isdisjoint(
-            {record_names.FROM_APP, *map(record_names.of_task, self.task_ids(batch))}
-        )
+        mine = {record_names.FROM_APP, *map(record_names.of_task, self.task_ids(batch) if notes else ())}
+        return not notes.isdisjoint(mine)
 
     def task_ids(self, batch: str) -> list[int]:
         """CVAT's ids of the tasks that a batch was sent in, or that were pulled."""
@@ -241,13 +234,9 @@ class Ledger:
         return [TaskContent.from_dict(content) for each in stored for content in each["contents"]]
 
     def save_labels(
-        self,
-        batch: str,
-        contents: Sequence[TaskContent],
-        sample_of: Mapping[str, str],
-        image_classes: Sequence[str] = (),
-        provenance: Mapping[int, str] | None = None,
-    ) -> bool:
+        self, batch: str, contents: Sequence[TaskContent], sample_of: Mapping[str, str],
+        image_classes: Sequence[str] = (), provenance: Mapping[int, str] | None = None,
+    ) -> bool:  # fmt: skip
         """Write the raw content of tasks as a label version and make it current, with what shapes a model drew.
 
         Returns False, and writes nothing, when these labels are the current ones already.
