@@ -66,7 +66,7 @@ def test_a_skeleton_comes_back_with_its_elements(api: Api, make_task) -> None:
     project = api.call("POST", "/api/projects", json={"name": "skeletons", "labels": [label]}).json()["id"]
     (hand,) = api.get(f"/api/labels?project_id={project}").json()["results"]
     path = f"/api/tasks/{make_task(project_id=project)}/annotations"
-    element = {"type": "points", "label_id": hand["sublabels"][0]["id"], "points": [3.0, 4.0]}
+    element = {"type": "points", "frame": 0, "label_id": hand["sublabels"][0]["id"], "points": [3.0, 4.0]}
     _put(api, path, shapes=[{"type": "skeleton", "label_id": hand["id"], "frame": 0, "elements": [element]}])
     (read,) = api.get(path).json()["shapes"]
     assert [(found["label_id"], found["points"]) for found in read["elements"]] == [(element["label_id"], [3.0, 4.0])]
@@ -78,7 +78,7 @@ def test_parts_have_ids_and_no_parts_of_their_own(api: Api, make_task) -> None:
     (hand,) = api.get(f"/api/labels?project_id={project}").json()["results"]
     path = f"/api/tasks/{make_task(segment_size=5, project_id=project)}/annotations"
     thumb, point = {"label_id": hand["sublabels"][0]["id"]}, {"type": "points", "points": [3.0, 4.0]}
-    still = {"type": "skeleton", "label_id": hand["id"], "frame": 0, "elements": [{**thumb, **point}] * 2}
+    still = {"type": "skeleton", "label_id": hand["id"], "frame": 0, "elements": [{**thumb, **point, "frame": 0}] * 2}
     whole = {"type": "skeleton", "points": [], "frame": 0}
     moving = {"label_id": hand["id"], "frame": 0, "shapes": [whole]}
     part = {**thumb, "frame": 0, "shapes": [{**point, "frame": 1}]}

@@ -50,8 +50,8 @@ def _of_item(kind: str, item: Any, *, with_ids: bool) -> Errors:
 
 
 def _element(item: Row) -> Errors:
-    """A part of a skeleton that stands still; its frame is the skeleton's."""
-    return _placing(item, ("label_id",)) | _drawing(item)
+    """A part of a skeleton that stands still; CVAT wants its frame again, beside the skeleton's."""
+    return _placing(item, ("label_id", "frame")) | _drawing(item)
 
 
 def _keyframe(item: Row) -> Errors:
@@ -60,7 +60,7 @@ def _keyframe(item: Row) -> Errors:
 
 def _part(item: Row) -> Errors:
     """A part of a skeleton that moves."""
-    return _placing(item, ("label_id",)) | _nested(item, "shapes", _keyframe)
+    return _placing(item, ("label_id", "frame")) | _nested(item, "shapes", _keyframe)
 
 
 def _placing(item: Row, required: Collection[str]) -> Errors:

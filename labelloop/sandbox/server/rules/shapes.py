@@ -92,13 +92,13 @@ def _tag(item: Row) -> Row:
 
 
 def _shape(item: Row) -> Row:
-    parts = [{"frame": item["frame"], **part} for part in item.get("elements") or []]
-    return {**_drawn(item), **_placed(item), "elements": [{**_drawn(part), **_placed(part)} for part in parts]}
+    parts = [{**_drawn(part), **_placed(part)} for part in item.get("elements") or []]
+    return {**_drawn(item), **_placed(item), "elements": parts}
 
 
 def _track(item: Row) -> Row:
     whole = _moving(item)
-    parts = [_moving({"frame": item["frame"], **part}) for part in item.get("elements") or []]
+    parts = [_moving(part) for part in item.get("elements") or []]
     for part in parts:
         _begin(part, min(part["frame"], whole["frame"]))
     return {**whole, "elements": parts}

@@ -42,9 +42,17 @@ def test_a_shape_comes_back_as_it_was_drawn(server: CvatServer, task: TaskRef, c
     assert kept["label"] == "cat"
 
 
-def test_a_skeleton_comes_back_with_the_names_of_its_parts(
-    server: CvatServer, project: ProjectRef, make_spec: MakeSpec
-):
+def add_label(server: CvatServer, project: ProjectRef, label: dict[str, Any]) -> dict[str, Any]:
+    """A label added to the project, as it is listed."""
+    server.write("PATCH", f"/api/projects/{project.id}", "adding a label", {"labels": [label]})
+    listed = server.list_all("/api/labels", "reading", project_id=project.id)
+    [added] = [one for one in listed if one["name"] == label["name"]]
+    return added
+
+
+@pytest.fixture
+def fish(server: CvatServer, project: ProjectRef) -> dict[str, Any]:
+    """A skeleton of two points."""
     nodes = "".join(
         f'<circle r="0.75" cx="{10 * n}" cy="{10 * n}" data-type="element node" data-element-id="{n}" '
         f'data-node-id="{n}" data-label-name="{name}"></circle>'
@@ -52,20 +60,52 @@ def test_a_skeleton_comes_back_with_the_names_of_its_parts(
     )
     parts = [{"name": name, "type": "points", "attributes": []} for name in ("head", "tail")]
     label = {"name": "fish", "type": "skeleton", "attributes": [], "sublabels": parts, "svg": nodes}
-    server.write("PATCH", f"/api/projects/{project.id}", "adding a skeleton", {"labels": [label]})
-    [fish] = [one for one in server.list_all("/api/labels", "reading", project_id=project.id) if one["name"] == "fish"]
-    task = push_task(server, project, make_spec(1))
+    return add_label(server, project, label)
+
+
+@pytest.fixture
+def ball(server: CvatServer, project: ProjectRef) -> dict[str, Any]:
+    """A label with an attribute that never changes and one that may."""
+    blurry = {
+        "name": "blurry",
+        "mutable": False,
+        "input_type": "checkbox",
+        "default_value": "false",
+        "values": ["false"],
+    }
+    kind = {"name": "kind", "mutable": True, "input_type": "select", "default_value": "b", "values": ["a", "b", "c"]}
+    return add_label(server, project, {"name": "ball", "attributes": [blurry, kind]})
+
+
+def drawn_fish(fish: dict[str, Any]) -> dict[str, Any]:
+    """A skeleton as people's browsers send it: without points of its own, each part with its frame."""
+    parts = sorted(fish["sublabels"], key=lambda part: str(part["name"]))
     elements = [
         {"type": "points", "frame": 0, "label_id": part["id"], "points": [3.0 + n, 4.5], "outside": n == 1}
-        for n, part in enumerate(sorted(fish["sublabels"], key=lambda part: part["name"]))
+        for n, part in enumerate(parts)
     ]
-    put_job_annotations(
-        server, task.job_ids[0], [{"type": "skeleton", "frame": 0, "label_id": fish["id"], "elements": elements}]
-    )
+    return {"type": "skeleton", "frame": 0, "label_id": fish["id"], "points": [], "elements": elements}
+
+
+def test_a_skeleton_comes_back_with_the_names_of_its_parts(
+    server: CvatServer, project: ProjectRef, make_spec: MakeSpec, fish: dict[str, Any]
+):
+    task = push_task(server, project, make_spec(1))
+    put_job_annotations(server, task.job_ids[0], [drawn_fish(fish)])
     [shape] = content(server, task.task_id).frames[0].shapes
     found = {element["label"]: (element["points"], element["outside"]) for element in shape["elements"]}
     assert shape["label"] == "fish"
     assert found == {"head": ([3.0, 4.5], False), "tail": ([4.0, 4.5], True)}
+
+
+def test_a_part_of_a_skeleton_without_its_frame_is_refused(
+    server: CvatServer, project: ProjectRef, make_spec: MakeSpec, fish: dict[str, Any]
+):
+    task = push_task(server, project, make_spec(1))
+    drawn = drawn_fish(fish)
+    del drawn["elements"][0]["frame"]
+    with pytest.raises(CvatRefusedError, match="frame: This field is required"):
+        put_job_annotations(server, task.job_ids[0], [drawn])
 
 
 def test_tags_and_tracks_come_back_on_their_frames(server: CvatServer, task: TaskRef, cat: int):
@@ -86,19 +126,8 @@ def test_tags_and_tracks_come_back_on_their_frames(server: CvatServer, task: Tas
 
 
 def test_attributes_that_nobody_set_come_back_with_their_defaults(
-    server: CvatServer, project: ProjectRef, make_spec: MakeSpec
+    server: CvatServer, project: ProjectRef, make_spec: MakeSpec, ball: dict[str, Any]
 ):
-    blurry = {
-        "name": "blurry",
-        "mutable": False,
-        "input_type": "checkbox",
-        "default_value": "false",
-        "values": ["false"],
-    }
-    kind = {"name": "kind", "mutable": True, "input_type": "select", "default_value": "b", "values": ["a", "b", "c"]}
-    body = {"labels": [{"name": "ball", "attributes": [blurry, kind]}]}
-    server.write("PATCH", f"/api/projects/{project.id}", "adding a label", body)
-    [ball] = [one for one in server.list_all("/api/labels", "reading", project_id=project.id) if one["name"] == "ball"]
     specs = {spec["name"]: spec["id"] for spec in ball["attributes"]}
     task = push_task(server, project, make_spec(1))
     set_ = {"attributes": [{"spec_id": specs["kind"], "value": "c"}]}
