@@ -220,15 +220,19 @@ def _frames(
 
 
 def _named(item: RawShape, names: Names) -> dict[str, Any]:
-    """The item with `label` and the names of its attributes, down to the shapes of tracks and parts of skeletons."""
+    """The item with `label` and the names of its attributes, down to the shapes of tracks and parts of skeletons.
+
+    Attributes and parts are ordered by their numbers: CVAT reads them from its database in no order of their own.
+    """
     named = dict(item)
     if "label_id" in item:
         named["label"] = names.labels.get(item["label_id"], "")
     if "attributes" in item:
-        named["attributes"] = [
-            {**value, "name": names.attributes.get(value["spec_id"], "")} for value in item["attributes"]
-        ]
-    for part in ("elements", "shapes"):
-        if part in item:
-            named[part] = [_named(inner, names) for inner in item[part]]
+        said = sorted(item["attributes"], key=lambda value: int(value["spec_id"]))
+        named["attributes"] = [{**value, "name": names.attributes.get(value["spec_id"], "")} for value in said]
+    if "elements" in item:
+        parts = sorted(item["elements"], key=lambda part: int(part["label_id"]))
+        named["elements"] = [_named(part, names) for part in parts]
+    if "shapes" in item:
+        named["shapes"] = [_named(keyframe, names) for keyframe in item["shapes"]]
     return named

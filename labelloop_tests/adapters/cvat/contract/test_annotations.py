@@ -156,6 +156,21 @@ def test_the_same_boxes_saved_again_are_the_same_revision(server: CvatServer, ta
     assert content(server, task.task_id).revision == first.revision
 
 
+def test_attributes_and_parts_in_another_order_are_the_same_revision(
+    server: CvatServer, project: ProjectRef, make_spec: MakeSpec, ball: dict[str, Any], fish: dict[str, Any]
+):
+    """CVAT reads neither in an order of their own; what nobody set comes after what somebody did."""
+    task = push_task(server, project, make_spec(1))
+    said = [{"spec_id": spec["id"], "value": spec["default_value"]} for spec in ball["attributes"]]
+    box, skeleton = rectangle(ball["id"], 0, (1, 1, 9, 9)), drawn_fish(fish)
+    put_job_annotations(server, task.job_ids[0], [{**box, "attributes": said}, skeleton])
+    before = content(server, task.task_id)
+    turned = {**skeleton, "elements": skeleton["elements"][::-1]}
+    for attributes in (said[::-1], said[1:]):
+        put_job_annotations(server, task.job_ids[0], [{**box, "attributes": attributes}, turned])
+        assert content(server, task.task_id).revision == before.revision
+
+
 def test_a_shape_with_an_id_is_not_taken_as_new(server: CvatServer, task: TaskRef, cat: int):
     with pytest.raises(CvatRefusedError, match="must be absent"):
         put_job_annotations(server, task.job_ids[0], [{**rectangle(cat, 0, (1, 1, 9, 9)), "id": 5}])
