@@ -51,7 +51,8 @@ def test_one_damaged_image_fails_the_whole_task_and_says_why_in_a_line(
     server: CvatServer, half: int, make_spec: MakeSpec
 ):
     spec = make_spec(3)
-    spec.images[1].path.write_bytes(spec.images[1].path.read_bytes()[:60])
+    # Cut within the header: to make a task, CVAT reads no more than that of most formats.
+    spec.images[1].path.write_bytes(spec.images[1].path.read_bytes()[:20])
     send_images(server, half, spec)
     reason = wait_for_creation(server, half, timeout_s=300)
     assert reason
