@@ -13,6 +13,10 @@ for name in ("CVAT_URL", "CVAT_ACCESS_TOKEN", "CVAT_USERNAME", "CVAT_PASSWORD", 
     if "LABELLOOP_TEST_CVAT_URL" not in os.environ:
         os.environ.pop(name, None)
 
+# There are more workers than cores already: threads of BLAS would wait for each other, and spin.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Kernels that a test compiles are no part of the user's cache.
 os.environ.setdefault("NUMBA_CACHE_DIR", os.path.join(tempfile.gettempdir(), f"labelloop-test-kernels-{os.getuid()}"))  # noqa: PTH118
 

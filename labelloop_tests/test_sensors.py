@@ -164,6 +164,7 @@ def test_v0_waits_for_the_scores_and_for_autostart(fresh: Daemon) -> None:
     assert "prepare_pool" in fresh.tick(next_iteration)
 
 
+@pytest.mark.slow
 def test_a_batch_whose_sending_broke_off_is_requested_again(waiting: Daemon) -> None:
     home = waiting.world.now.home.root
     before = waiting.world.now.ledger.read("tasks", "v0")
@@ -333,6 +334,7 @@ def test_a_cursor_that_says_nothing_is_like_none(cursor) -> None:
     assert Seen.of(cursor).tasks == {}
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_tried_three_times_and_then_a_person_is_called(waiting: Daemon) -> None:
     world = waiting.world
     world.annotate()
@@ -403,6 +405,7 @@ def test_tasks_deleted_in_cvat_turn_the_tick_red(looked: World) -> None:
 # -- a CVAT that is not as it should be -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_killed_sandbox_is_told_started_again_and_then_goes_on(waiting: Daemon) -> None:
     world = waiting.world
     world.annotate()
@@ -482,6 +485,7 @@ def test_credentials_that_are_refused_turn_the_tick_red(elsewhere: Daemon, monke
 # -- cvat_project_updated -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_finished_and_changed_tasks_of_a_source_project_prepare_the_pool(waiting: Daemon) -> None:
     world = waiting.world
     assert "annotation.pull_project is empty" in waiting.tick(cvat_project_updated)
@@ -533,6 +537,7 @@ def test_a_webhook_that_is_lost_or_comes_twice_misses_no_run_and_starts_none_mor
         assert elsewhere.tick(cvat_project_updated) == "pool: prepare_pool was requested a moment ago"
 
 
+@pytest.mark.slow
 def test_a_task_that_was_reopened_and_completed_again_as_it_was_starts_no_run(waiting: Daemon) -> None:
     world = waiting.world
     world.configure(annotation={"pull_project": "Existing"})

@@ -45,6 +45,7 @@ def stands(world: World) -> dict[str, str]:
     return dict(zip(splits["sample_id"], splits["split"], strict=True))
 
 
+@pytest.mark.slow
 def test_images_that_come_later_go_to_the_pool_unless_they_nearly_equal_a_held_out_one(world, tmp_path) -> None:
     one = world()
     one.turn([("prepare_pool", None)])

@@ -17,6 +17,8 @@ from labelloop.core.vocabulary import Split
 from labelloop.resources.labelled import labelled
 from labelloop_tests.worlds import World
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("zero", "one", "two", "three", "four")
 
 

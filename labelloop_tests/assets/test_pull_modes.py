@@ -112,6 +112,7 @@ def counting_writes(world: World) -> Iterator[Callable[[], tuple[list[str], int]
         database.drop_collection("system.profile")
 
 
+@pytest.mark.slow
 def test_a_pull_of_unchanged_tasks_is_four_requests_and_no_write(two) -> None:
     world, *_ = two
     asked = server_of(world).requests
@@ -311,6 +312,7 @@ def test_a_ground_truth_job_neither_holds_a_task_back_nor_adds_to_it(two) -> Non
     assert world.now.ledger.label_version("source").boxes.equals(before)
 
 
+@pytest.mark.slow
 def test_samples_and_labels_say_where_they_come_from_and_rebuild_restores_it(two) -> None:
     world, first, second = two
     delete_frames(server_of(world), second, [1])

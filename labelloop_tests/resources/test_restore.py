@@ -18,6 +18,7 @@ from labelloop_tests.resources.test_repush import OVERLAPPING, Sent, begun, brea
 from labelloop_tests.sending import place, through
 
 __all__ = ["place", "sent"]
+pytestmark = pytest.mark.slow
 
 
 def pushed(sent: Sent) -> str:

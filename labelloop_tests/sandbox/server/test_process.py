@@ -17,6 +17,8 @@ from labelloop.core.errors import ConfigError
 from labelloop.sandbox.server.running import SandboxServer
 from labelloop_tests.sandbox.server.world import Api, encoded, get, post, rectangle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own(tmp_path: Path):
