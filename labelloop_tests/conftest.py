@@ -5,6 +5,7 @@ import tempfile
 
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from labelloop_tests import fiftyone_world
 
@@ -14,8 +15,9 @@ for name in ("CVAT_URL", "CVAT_ACCESS_TOKEN", "CVAT_USERNAME", "CVAT_PASSWORD", 
         os.environ.pop(name, None)
 
 # There are more workers than cores already: threads of BLAS would wait for each other, and spin.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ and "OMP_NUM_THREADS" not in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # for processes that tests start; here it is too late
+    threadpool_limits(1, user_api="blas")
 
 # Kernels that a test compiles are no part of the user's cache.
 os.environ.setdefault("NUMBA_CACHE_DIR", os.path.join(tempfile.gettempdir(), f"labelloop-test-kernels-{os.getuid()}"))  # noqa: PTH118
