@@ -84,7 +84,7 @@ def begin(
     server = cvat.server(now)
     repush.refuse_changed(now, cvat, batch, plans)
     for each in plans:
-        prepared(server, each.ours.task_id, each.ours)
+        prepared(server, each.ours.task_id, each.ours)  # raises where it could not be written
     with dataset.writing(now, say) as loop:
         if read_edits(now, loop, server, batch) != edits:
             raise LabelError(f"People went on in the App while the edits of {batch} were looked at", "Run it again.")

@@ -54,7 +54,7 @@ def plan(
     name_of = {there[name].content.task_id: name for name in names}
     others = [replace(each, backup=name_of[each.ours.task_id]) for each in found if each.frames]
     for each in others:
-        prepared(cvat.server(project), each.ours.task_id, each.ours)
+        prepared(cvat.server(project), each.ours.task_id, each.ours)  # raises where it could not be written
     return others
 
 
