@@ -123,6 +123,7 @@ def publish(checkpoint: Path, target: Path) -> None:
     arguments = model.args if isinstance(model.args, dict) else vars(model.args)
     model.args = {key: arguments[key] for key in ("imgsz", "task") if key in arguments}
     model.yaml.pop("yaml_file", None)
+    vars(model).pop("pt_path", None)  # where its start lay; the next training takes the hash of this file as its own
     model.criterion = None
     for parameter in model.parameters():
         parameter.requires_grad = False
