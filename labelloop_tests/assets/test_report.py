@@ -12,6 +12,7 @@ from rich.console import Console
 
 from labelloop.adapters import mongod
 from labelloop.adapters.fiftyone.dataset import LoopDataset
+from labelloop.adapters.fiftyone.edits import COMPARED
 from labelloop.cli import state
 from labelloop.cli.status import show
 from labelloop.core.vocabulary import TEST, Split
@@ -155,6 +156,19 @@ def test_what_was_changed_on_trusted_labels_in_the_app_is_kept_before_they_are_s
     sample.reload()
     assert sample["human_labels"].detections[0].bounding_box == there
     assert KEPT not in metadata_of(ask(unasked), "final_report")
+
+
+def test_a_data_set_that_shows_no_label_yet_shows_trusted_ones_with_the_first_report(
+    unasked: World, monkeypatch
+) -> None:
+    unasked.configure(sandbox="off", trust_source_labels="holdout")
+    monkeypatch.delenv("CVAT_URL", raising=False)
+    unasked.cvat = CvatResource()
+    shown = dataset(unasked)
+    shown.delete_sample_fields([str(field) for field in COMPARED if shown.has_field(str(field))])
+    assert KEPT not in metadata_of(ask(unasked), "final_report")
+    shown.reload()
+    assert shown.load_saved_view("test_set").count("human_labels.detections") > 0
 
 
 def test_what_is_told_is_of_the_named_model_and_of_test_alone(told: World) -> None:

@@ -62,11 +62,12 @@ def as_they_are(loop: LoopDataset, sample_ids: Iterable[str]) -> dict[str, dict[
     """All labels of people on samples as FiftyOne has them, by sample and field, as JSON-like values."""
     fields = [str(field) for field in COMPARED if loop.dataset.has_field(str(field))]
     ids, *columns = loop.view_of(sample_ids).values([str(Field.SAMPLE_ID), *fields])
-    rows = (zip(fields, holders, strict=True) for holders in zip(*columns, strict=True))
-    return {
-        sample_id: {field: json.loads(holder.to_json()) for field, holder in row if holder is not None}
-        for sample_id, row in zip(ids, rows, strict=True)
-    }
+    found: dict[str, dict[str, Any]] = {sample_id: {} for sample_id in ids}
+    for field, holders in zip(fields, columns, strict=True):  # a new data set has none of these fields
+        for sample_id, holder in zip(ids, holders, strict=True):
+            if holder is not None:
+                found[sample_id][field] = json.loads(holder.to_json())
+    return found
 
 
 def boxes_as_shown(boxes: pd.DataFrame, samples: pd.DataFrame, sample_ids: Sequence[str]) -> list[ShapeLabel]:
