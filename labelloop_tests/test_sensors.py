@@ -506,6 +506,25 @@ def test_finished_and_changed_tasks_of_a_source_project_prepare_the_pool(waiting
 
 
 @pytest.mark.slow
+def test_a_source_of_which_a_task_is_half_written_is_waited_for_until_that_task_is_gone(waiting: Daemon) -> None:
+    """A run would be refused, and again until a person is called."""
+    world = waiting.world
+    world.configure(annotation={"pull_project": "Existing"})
+    server = world.cvat.server(world.now)
+    images = sorted((world.folder / "scenes" / "images").glob("*.jpg"))[:2]
+    half, other = (finished_task(world, [image]) for image in images)
+    assert waiting.act(cvat_project_updated) == [("prepare_pool", None, True)]
+    world.now.ledger.write("rewriting", f"source/task-{half}", [])
+    for task in (half, other):
+        (job,) = jobs_of_task(server, task)
+        put_job_annotations(server, job.job_id, [])
+    told = f"`labelloop restore source` writes into #{half} of Existing; where that broke off, run it again"
+    assert told in waiting.tick(cvat_project_updated)
+    server.write("DELETE", f"/api/tasks/{half}", "deleting a task")
+    assert waiting.act(cvat_project_updated) == [("prepare_pool", None, True)]
+
+
+@pytest.mark.slow
 def test_a_webhook_that_is_lost_or_comes_twice_misses_no_run_and_starts_none_more(
     elsewhere: Daemon, monkeypatch, tmp_path
 ) -> None:

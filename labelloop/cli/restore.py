@@ -55,7 +55,7 @@ def restore(
         say(f"what they held until now is in {now.home.root / 'backups' / batch}")
         say(
             "their labels here are those of before: they are taken again by the sensors, or "
-            f"{repushing.how_to_take(batch)}"
+            f"{repushing.how_to_take(now, batch)}"
         )
 
 

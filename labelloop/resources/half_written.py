@@ -21,6 +21,20 @@ def is_any(project: Project, batch: str, besides: Collection[int] = ()) -> bool:
     return any(attempts(project, batch, task) for task in project.ledger.task_ids(batch) if task not in besides)
 
 
+def unfinished(project: Project, server: CvatServer, batch: str) -> list[int]:
+    """Tasks of a batch whose writing broke off, or goes on at the moment.
+
+    What was noted of tasks that are on the server no more is forgotten: nobody could write them to the end.
+    """
+    tasks = project.ledger.task_ids(batch)
+    noted = [task for task in tasks if project.ledger.read_or_none("rewriting", in_batch(batch, task)) is not None]
+    found = {task.task_id: task.found for task in pull.progress(server, noted)}
+    for task in noted:
+        if not found[task]:
+            forget(project, batch, task)
+    return [task for task in noted if found[task]]
+
+
 def attempts(project: Project, batch: str, task_id: int) -> list[dict[str, Any]]:
     """What each attempt found in a task and was to write, in order; beside the latter the `backup` it came from."""
     noted = project.ledger.read_or_none("rewriting", in_batch(batch, task_id)) or []

@@ -21,7 +21,7 @@ from labelloop.core.annotation import TaskContent
 from labelloop.core.errors import ConfigError, CvatError, LabelError, LabelloopError, MissingStateError
 from labelloop.core.holding import Holding, deleted_in
 from labelloop.core.task_diff import FrameDiff, diff, is_said_by
-from labelloop.core.vocabulary import SOURCE
+from labelloop.core.vocabulary import SOURCE, PullMode
 from labelloop.resources import app, half_written, restored
 from labelloop.resources.backups import back_up
 from labelloop.resources.cvat import CvatResource
@@ -74,9 +74,14 @@ def require_backed_up(project: Project, batch: str) -> None:
         require_sent(project, batch)
 
 
-def how_to_take(batch: str) -> str:
-    """Where the labels of a batch are taken anew."""
-    return "job prepare_pool" if batch == SOURCE else "job take_batch; take_holdout, take_relabel"
+def how_to_take(project: Project, batch: str) -> str:
+    """Where the labels of a batch are taken anew, and what keeps them from it."""
+    if batch != SOURCE:
+        return "job take_batch; take_holdout, take_relabel"
+    mode = project.settings.annotation.mode
+    if mode in (PullMode.SKIP_EXISTING, PullMode.SKIP_IF_EXIST):
+        return f"job prepare_pool, once annotation.pull_mode is {PullMode.TASK_TRACKING}: {mode} reads no task again"
+    return "job prepare_pool"
 
 
 def plan(project: Project, cvat: CvatResource, batch: str) -> list[Rewriting]:
@@ -258,11 +263,20 @@ def _carry_out(project: Project, server: CvatServer, batch: str, each: Rewriting
 
 def _changed(project: Project, batch: str, contents: Sequence[TaskContent]) -> MissingStateError:
     tasks = ", ".join(f"#{content.task_id} {content.url}" for content in contents)
-    half = [c.task_id for c in contents if project.ledger.read_or_none("rewriting", in_batch(batch, c.task_id))]
     return MissingStateError(
         f"People changed tasks of {batch} since their labels were taken, so nothing is written over them: {tasks}",
+        how_to_end(project, batch, contents)
+        or f"Take them first ({how_to_take(project, batch)}), then make your change again.",
+    )
+
+
+def how_to_end(project: Project, batch: str, contents: Sequence[TaskContent]) -> str:
+    """What to do about those tasks that people changed after half of them was written; empty where none is."""
+    half = [c.task_id for c in contents if project.ledger.read_or_none("rewriting", in_batch(batch, c.task_id))]
+    if not half:
+        return ""
+    return (
         f"Writing broke off in {', '.join(f'#{task_id}' for task_id in half)}, so they cannot be taken as they are: "
-        f"`labelloop restore {batch}` lists what they held before, and puts it back with --over-people."
-        if half
-        else f"Take them first ({how_to_take(batch)}), then make your change again.",
+        f"`labelloop restore {batch}` lists what they held before, and puts it back with --over-people; what "
+        "they hold now is backed up before."
     )

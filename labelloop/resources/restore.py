@@ -15,7 +15,7 @@ from labelloop.resources.backups import Backup, backups
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.from_app import begun
 from labelloop.resources.project import Project
-from labelloop.resources.repush import Rewriting, compare, how_to_take, require_writable
+from labelloop.resources.repush import Rewriting, compare, how_to_end, how_to_take, require_writable
 from labelloop.resources.source_pull import stored_tasks
 
 
@@ -44,12 +44,14 @@ def plan(
     edited = on_their_way.contents if on_their_way else ()
     whole = stored_tasks(project) if batch == SOURCE else ()
     found = compare(project, cvat, batch, chosen, [*(each.content for each in there.values()), *edited, *whole])
-    unknown = [f"#{each.theirs.task_id} {each.theirs.url}" for each in found if each.frames and not each.is_known]
+    unknown = [each.theirs for each in found if each.frames and not each.is_known]
     if unknown and not over_people:
         raise MissingStateError(
-            f"People changed tasks of {batch} since their labels were taken: {', '.join(unknown)}",
-            f"Take them first ({how_to_take(batch)}), or write over them with --over-people: what they hold is backed "
-            "up before.",
+            f"People changed tasks of {batch} since their labels were taken: "
+            f"{', '.join(f'#{theirs.task_id} {theirs.url}' for theirs in unknown)}",
+            how_to_end(project, batch, unknown)
+            or f"Take them first ({how_to_take(project, batch)}), or write over them with --over-people: what they "
+            "hold is backed up before.",
         )
     name_of = {there[name].content.task_id: name for name in names}
     others = [replace(each, backup=name_of[each.ours.task_id]) for each in found if each.frames]

@@ -17,6 +17,7 @@ from labelloop.core.errors import LabelError, MissingStateError
 from labelloop.core.pulling import looked_at, to_read
 from labelloop.core.subsets import allowed, subset_key
 from labelloop.core.vocabulary import PullMode
+from labelloop.resources import half_written
 from labelloop.resources.project import Project
 
 READ_AT_ONCE = 4
@@ -103,9 +104,11 @@ def read_tasks(now: Project, server: CvatServer, project: ProjectRef, log: Log) 
         LabelError: If everything was to be read again, and the server has nothing.
         MissingStateError: If a task was written in part by `labelloop restore`.
     """
-    if now.ledger.is_being_rewritten(SOURCE):
+    half = half_written.unfinished(now, server, SOURCE)
+    if half:
         raise MissingStateError(
-            "Only a part of what `labelloop restore source` writes is in CVAT", "Run that command again."
+            f"Only a part of what `labelloop restore source` writes is in the tasks {', '.join(f'#{t}' for t in half)}",
+            "Run that command again.",
         )
     mode = now.settings.annotation.mode
     record = _record(now, project.url)

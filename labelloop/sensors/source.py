@@ -6,8 +6,10 @@ import dagster as dg
 
 from labelloop.adapters.cvat.projects import find_project
 from labelloop.core.decision import Decision, Runs, wait
+from labelloop.core.vocabulary import SOURCE
 from labelloop.core.waiting import after_pull
 from labelloop.jobs import prepare_pool
+from labelloop.resources import half_written
 from labelloop.resources.cvat import CvatResource
 from labelloop.resources.project import Project, ProjectResource
 from labelloop.resources.source_pull import news_of
@@ -42,6 +44,12 @@ def _decide(now: Project, cvat: CvatResource, seen: Seen, runs: Runs) -> Decisio
         return wait("annotation.pull_project is empty: there is no CVAT project to pull from")
     server = cvat.watched(now)
     source = find_project(server, name)
+    half = half_written.unfinished(now, server, SOURCE)
+    if half:
+        named = ", ".join(f"#{task}" for task in half)
+        return wait(
+            f"`labelloop restore source` writes into {named} of {source.name}; where that broke off, run it again"
+        )
     news, tasks = news_of(now, server, source, seen.read)
     counted = f"{tasks} tasks" if now.settings.annotation.pull_unfinished else f"{tasks} finished tasks"
     return after_pull(source.name, counted, news, runs)

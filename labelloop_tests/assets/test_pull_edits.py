@@ -9,13 +9,22 @@ import pytest
 from labelloop.adapters.cvat.pull import content
 from labelloop.cli import restore as command
 from labelloop.core.annotation import TaskContent
-from labelloop.core.errors import MissingStateError
+from labelloop.core.errors import CvatUnreachableError, MissingStateError
 from labelloop.core.vocabulary import Field
-from labelloop.resources import unsent
+from labelloop.resources import repush, unsent
 from labelloop.resources.backups import backups
 from labelloop.resources.dataset import DatasetResource
 from labelloop.resources.shown import PULLED
-from labelloop_tests.assets.test_pull_modes import counting_writes, data_set, empty, pull, refused, server_of, two
+from labelloop_tests.assets.test_pull_modes import (
+    boxes_of,
+    counting_writes,
+    data_set,
+    empty,
+    pull,
+    refused,
+    server_of,
+    two,
+)
 from labelloop_tests.worlds import World
 
 __all__ = ["two"]
@@ -128,11 +137,11 @@ def test_edits_on_labels_of_a_task_that_is_gone_and_those_that_cvat_cannot_hold_
     assert len(labels) == 5
 
 
-def restored(world: World, *names: str) -> list[str]:
+def restored(world: World, *names: str, over_people: bool = False) -> list[str]:
     """What `labelloop restore source` says."""
     said: list[str] = []
     if names:
-        command.restore(world.now, "source", names, said.append, over_people=False, agreed=True)
+        command.restore(world.now, "source", names, said.append, over_people=over_people, agreed=True)
     else:
         command.show(world.now, "source", said.append)
     return said
@@ -164,7 +173,7 @@ def test_what_is_written_in_part_into_a_task_of_people_is_not_pulled(two) -> Non
     name = pull(world)[KEPT]
     there = world.now.ledger.read("pulled", f"task-{second}")
     world.now.ledger.write("rewriting", f"source/task-{second}", [])
-    assert "`labelloop restore source` writes is in CVAT. Run that command again." in refused(world)
+    assert f"writes is in the tasks #{second}. Run that command again." in refused(world)
     assert world.now.ledger.read("pulled", f"task-{second}") == there
     restored(world, name)
     assert KEPT not in pull(world)
@@ -185,3 +194,62 @@ def test_a_project_that_pulled_nothing_has_no_backup_of_it(world) -> None:
     one: World = world(source={"type": "none"}, classes=["cat"])
     with pytest.raises(MissingStateError, match="'source' was never sent to CVAT; sent were: none"):
         restored(one)
+
+
+def broken_off(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restoring that does not hear from the server any more after its note."""
+
+    def unheard(*_: Any) -> TaskContent:
+        raise CvatUnreachableError("CVAT does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(repush, "write_prepared", unheard)
+        with pytest.raises(CvatUnreachableError, match="perhaps written in part"):
+            restored(world, name)
+
+
+def test_a_task_that_was_deleted_after_half_of_it_was_written_holds_no_pull_back(two, monkeypatch) -> None:
+    world, first, second = two
+    edit(world, second, move)
+    empty(world, first)
+    name = pull(world)[KEPT]
+    before = boxes_of(world)
+    broken_off(world, name, monkeypatch)
+    assert f"is in the tasks #{second}. Run that command again." in refused(world)
+    server_of(world).write("DELETE", f"/api/tasks/{second}", "deleting a task")
+    assert f"#{second}" in pull(world)["tasks reopened or deleted, kept as they were"]
+    assert boxes_of(world) == before
+    assert not list((world.now.home.root / "rewriting" / "source").glob("*.json"))
+    assert any(line.startswith(f"{name}: ") for line in restored(world))
+
+
+def test_a_task_that_people_changed_after_half_of_it_was_written_is_told_with_the_way_out(two, monkeypatch) -> None:
+    """It cannot be pulled as it is, so nobody is sent there."""
+    world, first, second = two
+    edit(world, second, move)
+    empty(world, first)
+    name = pull(world)[KEPT]
+    broken_off(world, name, monkeypatch)
+    empty(world, second)
+    with pytest.raises(MissingStateError, match=rf"broke off in #{second}, .* with --over-people") as refusal:
+        restored(world, name)
+    assert "prepare_pool" not in str(refusal.value)
+    assert "is in the tasks" in refused(world)
+    restored(world, name, over_people=True)
+    assert KEPT not in pull(world)
+
+
+def test_a_pull_that_reads_no_task_again_is_told_as_what_has_to_change_first(two) -> None:
+    world, first, second = two
+    edit(world, second, move)
+    empty(world, first)
+    name = pull(world)[KEPT]
+    world.configure(annotation={"pull_mode": "skip_existing"})
+    assert restored(world, name)[-1].endswith(
+        "job prepare_pool, once annotation.pull_mode is task_tracking: skip_existing reads no task again"
+    )
+    there = world.now.ledger.revision("source")
+    pull(world, pull_mode="skip_existing")
+    assert world.now.ledger.revision("source") == there
+    pull(world, pull_mode="task_tracking")
+    assert world.now.ledger.revision("source") != there
