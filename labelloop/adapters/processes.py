@@ -6,6 +6,7 @@ whose keeper was killed is adopted by a new one as soon as the next client comes
 its process group, and ends with it.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -98,23 +99,19 @@ class OwnedServer:
             port = self.port()
             if port is None:
                 last = (read_record(self.record) or {}).get("port", 0)
+                for _ in range(PORT_TRIES - 1):
+                    with contextlib.suppress(_PortTakenError):
+                        return self._start(command, preferred_port or last)
                 return self._start(command, preferred_port or last)
             if not self._is_kept():
                 self._start_keeper(port)
             return port
 
     def _start(self, command: Callable[[int], Sequence[str]], preferred: int) -> int:
-        for left in reversed(range(PORT_TRIES)):
-            stop(self)
-            port = free_port(preferred)
-            try:
-                self._start_keeper(port, command(port))
-            except _PortTakenError:
-                if not left:
-                    raise
-            else:
-                return port
-        raise AssertionError("the last try returns or raises")
+        stop(self)
+        port = free_port(preferred)
+        self._start_keeper(port, command(port))
+        return port
 
     def _is_kept(self) -> bool:
         running = read_record(self.record)

@@ -1,7 +1,7 @@
 """The final report on test in plain files: results by iteration, and the history of who looked."""
 
 import getpass
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -170,7 +170,7 @@ def truth_images(now: Project) -> set[str]:
 def in_no_task(now: Project) -> Labelled:
     """Labels of test that no task of CVAT holds: they came with a source that is trusted."""
     known = labelled_test(now)
-    return known.of(set(known.reviewed) - _complete(now, TEST) - _complete(now, SOURCE))
+    return known.of(_in_no_task(now, known.reviewed))
 
 
 def show_truth(now: Project, loop: LoopDataset, only: Collection[str] | None = None) -> None:
@@ -180,7 +180,7 @@ def show_truth(now: Project, loop: LoopDataset, only: Collection[str] | None = N
         show_taken(loop, TEST, truth.reviewed)
         return
     wanted = set(truth.reviewed) if only is None else set(only).intersection(truth.reviewed)
-    own, trusted = wanted & _complete(now, TEST), wanted.intersection(in_no_task(now).reviewed)
+    own, trusted = wanted & _complete(now, TEST), _in_no_task(now, wanted)
     loop.forget_labels(trusted)  # labels that are in no task must not say that they are from one
     loop.show_labels(TEST, truth.boxes, now.ledger.samples(), truth.reviewed, trusted)
     if own:
@@ -194,6 +194,10 @@ def show_result(now: Project, loop: LoopDataset, iteration: str) -> None:
     show_predictions(loop, name, predictions_of(now, result), now.ledger.samples(), reviewed)
     show_evaluation(loop, name, reviewed, now.settings.evaluate.iou)
     loop.write_info(eval_key(name), {key: result[key] for key in ("map50", "map50_95", "model", "labels")})
+
+
+def _in_no_task(now: Project, sample_ids: Iterable[str]) -> set[str]:
+    return set(sample_ids) - _complete(now, TEST) - _complete(now, SOURCE)
 
 
 def _complete(now: Project, batch: str) -> set[str]:

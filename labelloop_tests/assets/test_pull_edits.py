@@ -147,6 +147,14 @@ def restored(world: World, *names: str, over_people: bool = False) -> list[str]:
     return said
 
 
+def edits_kept_by_a_pull(two: tuple[World, int, int]) -> str:
+    """Name of the backup of what was changed on the second task, as the first one was pulled again."""
+    world, first, second = two
+    edit(world, second, move)
+    empty(world, first)
+    return str(pull(world)[KEPT])
+
+
 def test_edits_that_a_pull_kept_go_into_the_task_of_people_and_come_back_from_there(two) -> None:
     world, first, second = two
     assert restored(world) == [
@@ -167,10 +175,8 @@ def test_edits_that_a_pull_kept_go_into_the_task_of_people_and_come_back_from_th
 
 
 def test_what_is_written_in_part_into_a_task_of_people_is_not_pulled(two) -> None:
-    world, first, second = two
-    edit(world, second, move)
-    empty(world, first)
-    name = pull(world)[KEPT]
+    world, _, second = two
+    name = edits_kept_by_a_pull(two)
     there = world.now.ledger.read("pulled", f"task-{second}")
     world.now.ledger.write("rewriting", f"source/task-{second}", [])
     assert f"writes is in the tasks #{second}. Run that command again." in refused(world)
@@ -180,10 +186,8 @@ def test_what_is_written_in_part_into_a_task_of_people_is_not_pulled(two) -> Non
 
 
 def test_a_task_that_people_changed_since_the_pull_is_written_only_when_that_is_said(two) -> None:
-    world, first, second = two
-    edit(world, second, move)
-    empty(world, first)
-    name = pull(world)[KEPT]
+    world, _, second = two
+    name = edits_kept_by_a_pull(two)
     empty(world, second)
     with pytest.raises(MissingStateError, match=r"People changed tasks of source .*\(job prepare_pool\)"):
         restored(world, name)
@@ -209,10 +213,8 @@ def broken_off(world: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_task_that_was_deleted_after_half_of_it_was_written_holds_no_pull_back(two, monkeypatch) -> None:
-    world, first, second = two
-    edit(world, second, move)
-    empty(world, first)
-    name = pull(world)[KEPT]
+    world, _, second = two
+    name = edits_kept_by_a_pull(two)
     before = boxes_of(world)
     broken_off(world, name, monkeypatch)
     assert f"is in the tasks #{second}. Run that command again." in refused(world)
@@ -225,10 +227,8 @@ def test_a_task_that_was_deleted_after_half_of_it_was_written_holds_no_pull_back
 
 def test_a_task_that_people_changed_after_half_of_it_was_written_is_told_with_the_way_out(two, monkeypatch) -> None:
     """It cannot be pulled as it is, so nobody is sent there."""
-    world, first, second = two
-    edit(world, second, move)
-    empty(world, first)
-    name = pull(world)[KEPT]
+    world, _, second = two
+    name = edits_kept_by_a_pull(two)
     broken_off(world, name, monkeypatch)
     empty(world, second)
     with pytest.raises(MissingStateError, match=rf"broke off in #{second}, .* with --over-people") as refusal:
@@ -240,10 +240,8 @@ def test_a_task_that_people_changed_after_half_of_it_was_written_is_told_with_th
 
 
 def test_a_pull_that_reads_no_task_again_is_told_as_what_has_to_change_first(two) -> None:
-    world, first, second = two
-    edit(world, second, move)
-    empty(world, first)
-    name = pull(world)[KEPT]
+    world = two[0]
+    name = edits_kept_by_a_pull(two)
     world.configure(annotation={"pull_mode": "skip_existing"})
     assert restored(world, name)[-1].endswith(
         "job prepare_pool, once annotation.pull_mode is task_tracking: skip_existing reads no task again"

@@ -127,10 +127,15 @@ def test_nothing_is_sent_to_a_cvat_of_people_before_they_allow_it(unasked: World
     assert unasked.now.ledger.read_or_none("tasks", TEST) is None
 
 
-def test_trusted_labels_of_the_source_count_and_nobody_is_asked(unasked: World, monkeypatch) -> None:
-    unasked.configure(sandbox="off", trust_source_labels="holdout")
+def trust(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The labels of the source count in the hold-out, and there is no CVAT."""
+    world.configure(sandbox="off", trust_source_labels="holdout")
     monkeypatch.delenv("CVAT_URL", raising=False)
-    unasked.cvat = CvatResource()
+    world.cvat = CvatResource()
+
+
+def test_trusted_labels_of_the_source_count_and_nobody_is_asked(unasked: World, monkeypatch) -> None:
+    trust(unasked, monkeypatch)
     metadata = metadata_of(ask(unasked), "final_report")
     assert metadata["test images"] == len(test_images(unasked))
     assert unasked.now.ledger.read("batches", TEST)["rows"] == []
@@ -140,9 +145,7 @@ def test_trusted_labels_of_the_source_count_and_nobody_is_asked(unasked: World, 
 def test_what_was_changed_on_trusted_labels_in_the_app_is_kept_before_they_are_shown_as_they_came(
     unasked: World, monkeypatch
 ) -> None:
-    unasked.configure(sandbox="off", trust_source_labels="holdout")
-    monkeypatch.delenv("CVAT_URL", raising=False)
-    unasked.cvat = CvatResource()
+    trust(unasked, monkeypatch)
     for _ in range(2):
         assert KEPT not in metadata_of(ask(unasked), "final_report")
     sample = dataset(unasked).load_saved_view("test_set").first()
@@ -161,9 +164,7 @@ def test_what_was_changed_on_trusted_labels_in_the_app_is_kept_before_they_are_s
 def test_a_data_set_that_shows_no_label_yet_shows_trusted_ones_with_the_first_report(
     unasked: World, monkeypatch
 ) -> None:
-    unasked.configure(sandbox="off", trust_source_labels="holdout")
-    monkeypatch.delenv("CVAT_URL", raising=False)
-    unasked.cvat = CvatResource()
+    trust(unasked, monkeypatch)
     shown = dataset(unasked)
     shown.delete_sample_fields([str(field) for field in COMPARED if shown.has_field(str(field))])
     assert KEPT not in metadata_of(ask(unasked), "final_report")
@@ -300,9 +301,7 @@ def test_images_of_test_that_are_damaged_are_left_out_and_named(told: World, tmp
 
 
 def test_a_damaged_image_whose_source_labels_are_trusted_is_named_too(unasked: World, monkeypatch) -> None:
-    unasked.configure(sandbox="off", trust_source_labels="holdout")
-    monkeypatch.delenv("CVAT_URL", raising=False)
-    unasked.cvat = CvatResource()
+    trust(unasked, monkeypatch)
     sample_id, _ = _damage(unasked)
     metadata = metadata_of(ask(unasked), "final_report")
     assert metadata["test images"] == len(test_images(unasked)) - 1
